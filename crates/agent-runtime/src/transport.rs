@@ -14,7 +14,7 @@ use crate::http::{self, Http};
 
 /// A request to a provider.
 #[derive(Clone, Debug)]
-pub struct Outgoing {
+pub(crate) struct Outgoing {
     /// The whole URL.
     pub url: String,
     /// Headers that sign the request; never recorded.
@@ -26,7 +26,7 @@ pub struct Outgoing {
 /// Why no answer came.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
-pub enum TransportError {
+pub(crate) enum TransportError {
     /// The connection could not be made, or broke.
     #[error("{0}")]
     Network(String),

@@ -18,7 +18,7 @@ use crate::transport::{Incoming, Outgoing, Transport, TransportError};
 const MAX_ERROR_BYTES: usize = 64 * 1024;
 
 /// Who follows a model call.
-pub trait Observer {
+pub trait Observer: Send {
     /// A piece of the answer arrived.
     fn delta(&mut self, delta: &Delta);
     /// An attempt failed and another follows after `pause`; `attempt` counts the retries from 1.
@@ -34,6 +34,8 @@ pub enum CallError {
     Cancelled {
         /// The pieces so far, as an answer.
         partial: Box<Reply>,
+        /// How long the attempt had taken.
+        duration: Duration,
     },
 }
 
@@ -100,7 +102,7 @@ impl Client {
                 }
                 Err(Failure::Cancelled) => {
                     let partial = Box::new(assembler.finish(&[], &mut next_id));
-                    return Err(CallError::Cancelled { partial });
+                    return Err(CallError::Cancelled { partial, duration: started.elapsed() });
                 }
                 Err(Failure::Provider { error, handed_on }) => {
                     attempt += 1;
@@ -110,7 +112,8 @@ impl Client {
                     observer.retry(&error, attempt, pause);
                     tokio::select! {
                         () = cancel.cancelled() => {
-                            return Err(CallError::Cancelled { partial: Box::default() });
+                            let partial = Box::default();
+                            return Err(CallError::Cancelled { partial, duration: started.elapsed() });
                         }
                         () = tokio::time::sleep(pause) => {}
                     }
