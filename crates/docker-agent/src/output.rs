@@ -76,6 +76,11 @@ pub(crate) fn ask(text: impl Display) {
     let _ = stderr.flush();
 }
 
+/// Writes `note: …` to stderr.
+pub(crate) fn note(text: impl Display) {
+    labelled("note", Look::Quiet, text);
+}
+
 /// Writes `warning: …` to stderr.
 pub(crate) fn warning(text: impl Display) {
     labelled("warning", Look::Warning, text);

@@ -140,14 +140,14 @@ fn transport(
             .map_err(|error| Failure::new(ErrorClass::Config, format_args!("cannot read {name}: {error}")))?;
         let replayer =
             Replayer::from_yaml(&name, &text).map_err(|error| Failure::new(ErrorClass::Config, error))?;
-        output::warning(format_args!("answers come from the recording {name}; tools really run"));
+        output::note(format_args!("answers come from the recording {name}; tools really run"));
         return Ok((Transport::replaying(Arc::new(replayer)), None));
     }
     if let Some(path) = &args.record {
         let name = path.display();
         let recorder = Recorder::create(path, environment.secrets(agent.key_variables()))
             .map_err(|error| Failure::new(ErrorClass::Io, format_args!("cannot write {name}: {error}")))?;
-        output::warning(format_args!("recording to {name}; prompts and answers are in it, keys are not"));
+        output::note(format_args!("recording to {name}; prompts and answers are in it, keys are not"));
         let recorder = Arc::new(recorder);
         return Ok((Transport::recording(options(), Arc::clone(&recorder)), Some(recorder)));
     }

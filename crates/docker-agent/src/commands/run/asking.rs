@@ -42,7 +42,7 @@ impl Asking {
             }
             Self::Nobody { said } => {
                 if !std::mem::replace(said, true) {
-                    output::warning(
+                    output::note(
                         "a tool call was denied, because nobody can be asked here; --yolo lets tools run unasked, \
                          `permissions.allow` in the agent file lets some",
                     );
