@@ -37,11 +37,11 @@ fn after(url: &str, position: &mut u64) -> anyhow::Result<Vec<Value>> {
         let Value::Object(mut page) = http::get(&address)? else { bail!("{address} is no object") };
         let Some(Value::Array(events)) = page.remove("events") else { bail!("{address} has no `events`") };
         let Some(last) = events.last() else { return Ok(found) };
-        let seq = last["seq"].as_u64().with_context(|| format!("{address}: an event has no `seq`"))?;
-        if seq <= *position {
+        let row = last["row"].as_u64().with_context(|| format!("{address}: an event has no `row`"))?;
+        if row <= *position {
             bail!("{address} answers with events at or before {position}");
         }
-        *position = seq;
+        *position = row;
         found.extend(events);
     }
 }
@@ -104,7 +104,7 @@ mod tests {
     #[test]
     fn an_event_is_told_in_a_line() {
         let event = json!({
-            "seq": 7, "event_id": "x", "event": "tool", "event_timestamp": 1_790_000_000_012_u64,
+            "row": 7, "event_id": "x", "event": "tool", "event_timestamp": 1_790_000_000_012_u64,
             "properties": {"action": "call", "tool_name": "read_file", "tool_kind": "builtin", "outcome": "error",
                            "error": "not_found", "duration_ms": 3, "user_uuid": "u"}
         });
