@@ -189,7 +189,7 @@ mod tests {
             let command = step.command(Path::new("xtask"));
             let args: Vec<_> = command.get_args().map(|arg| arg.to_string_lossy().into_owned()).collect();
             assert!(step.repeat().ends_with(&args.join(" ")), "{}", step.repeat());
-            assert_eq!(command.get_current_dir(), Some(workspace::root()));
+            assert_eq!(command.get_current_dir(), Some(workspace::root().as_path()));
         }
         let steps = steps(true);
         let documentation = steps.iter().find(|step| step.name == "documentation").unwrap();

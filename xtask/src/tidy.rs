@@ -118,7 +118,7 @@ fn read_tree() -> anyhow::Result<Tree> {
 
 fn read_sources() -> anyhow::Result<Vec<Source>> {
     let mut sources = Vec::new();
-    read_folder(workspace::root(), "", &mut sources)?;
+    read_folder(&workspace::root(), "", &mut sources)?;
     sources.sort_by(|a, b| a.path.cmp(&b.path));
     Ok(sources)
 }

@@ -16,10 +16,10 @@ pub(crate) const BINARIES: [&str; 2] = ["docker-agent", "telemetry-collector"];
 pub(crate) const BUILD_BINARIES: [&str; 7] =
     ["build", "--locked", "--release", "-p", "docker-agent", "-p", "telemetry-collector"];
 
-/// Returns the folder that holds the workspace's `Cargo.toml`.
-pub(crate) fn root() -> &'static Path {
-    let here = Path::new(env!("CARGO_MANIFEST_DIR"));
-    here.parent().unwrap_or(here)
+/// Returns the folder that holds the workspace's `Cargo.toml`: the one that cargo runs us for, else where we were built.
+pub(crate) fn root() -> PathBuf {
+    let here = std::env::var_os("CARGO_MANIFEST_DIR").unwrap_or_else(|| env!("CARGO_MANIFEST_DIR").into());
+    Path::new(&here).parent().map(Path::to_path_buf).unwrap_or_default()
 }
 
 /// Returns a command that runs cargo in the workspace's root.
