@@ -2,8 +2,8 @@
 //!
 //! Builds what users build, starts the collector, lets the example agents run with telemetry on, and shows each event
 //! as it was stored.
-//! With `--once` it is a check: the collector is killed in the middle, a command runs while nobody listens, and at the
-//! end the client's own account is held against what the collector has.
+//! With `--once` it is a check: the collector is killed in the middle, a command runs while nobody listens, every
+//! request is repeated, and then the client's own account is held against what the collector has.
 //! Nothing here knows what the numbers should be; they are counted on both sides and must agree.
 
 mod account;
@@ -17,6 +17,7 @@ mod summary;
 use std::path::Path;
 
 use anyhow::{Context, bail};
+use serde_json::Value;
 use tempfile::TempDir;
 
 use self::account::{Account, Reckoning};
@@ -25,6 +26,9 @@ use self::collector::Collector;
 use self::examples::{EXAMPLES, Example};
 use crate::process::Interrupt;
 use crate::{terminal, workspace};
+
+/// Where the collector takes events.
+const TRACK_PATH: &str = "/events/v1/track";
 
 /// The run after which `--once` kills the collector.
 const RUNS_BEFORE_KILL: usize = 2;
@@ -64,12 +68,10 @@ pub(crate) fn run(options: &Options) -> anyhow::Result<()> {
         }
     }
 
-    let summary = http::get(&format!("{}/api/v1/summary", collector.url()))?;
-    terminal::out("");
-    summary::lines(&summary).iter().for_each(|line| terminal::out(line));
     if options.once {
-        return settle(&agent, &collector.url(), &summary, &interrupt);
+        return settle(&agent, &collector.url(), &interrupt);
     }
+    show_summary(&collector.url())?;
     terminal::out(&format!("\nThe page is at {}/ until you press Ctrl-C.", collector.url()));
     interrupt.wait_until(|| collector.has_ended())?;
     bail!("the collector has ended by itself; its last words:\n{}", collector.last_words())
@@ -94,16 +96,17 @@ fn interrupt_delivery(collector: &mut Collector, agent: &Agent, interrupt: &Inte
 }
 
 /// Holds the client's account against the collector's, prints the result as the last line, and fails if they differ.
-fn settle(
-    agent: &Agent,
-    url: &str,
-    summary: &serde_json::Value,
-    interrupt: &Interrupt,
-) -> anyhow::Result<()> {
+fn settle(agent: &Agent, url: &str, interrupt: &Interrupt) -> anyhow::Result<()> {
     let account =
         Account::read(&agent.status(interrupt)?, &agent.log(interrupt)?, &agent.pending(interrupt)?)?;
+    // What a client does that never got an answer. Nothing may come of it.
+    for body in account.bodies() {
+        http::post(&format!("{url}{TRACK_PATH}"), body).context("a repeated request was refused")?;
+    }
+    terminal::out(&format!("\neach request was repeated ({})", account.bodies().len()));
+    let summary = show_summary(url)?;
     let stored = events::all(url)?;
-    let reckoning = Reckoning::new(&account, &stored, summary);
+    let reckoning = Reckoning::new(&account, &stored, &summary);
     for problem in &reckoning.problems {
         terminal::note(&format!("problem: {problem}"));
     }
@@ -113,6 +116,13 @@ fn settle(
     } else {
         bail!("what the client recorded and what the collector has do not agree")
     }
+}
+
+fn show_summary(url: &str) -> anyhow::Result<Value> {
+    let summary = http::get(&format!("{url}/api/v1/summary"))?;
+    terminal::out("");
+    summary::lines(&summary).iter().for_each(|line| terminal::out(line));
+    Ok(summary)
 }
 
 /// The folders that the programs use; they go with this value.

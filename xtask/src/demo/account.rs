@@ -21,6 +21,8 @@ pub(super) struct Account {
     recorded: u64,
     /// The records that were in requests or are waiting, by id.
     records: BTreeMap<String, Value>,
+    /// The bodies of all requests that were made, in their order.
+    bodies: Vec<String>,
 }
 
 impl Account {
@@ -29,16 +31,41 @@ impl Account {
         let status: Value = serde_json::from_str(status).context("`telemetry status --json` is no JSON")?;
         let recorded = status["recorded"].as_u64();
         let recorded = recorded.with_context(|| format!("the status has no number `recorded`: {status}"))?;
-        let mut records = BTreeMap::new();
-        for (name, text) in [("log", log), ("log --pending", pending)] {
-            for value in serde_json::Deserializer::from_str(text).into_iter() {
-                collect_records(
-                    &value.with_context(|| format!("`telemetry {name} --json` is no JSON"))?,
-                    &mut records,
-                );
-            }
+        let mut account = Account { recorded, ..Account::default() };
+        for value in documents(log) {
+            let value = value.context("`telemetry log --json` is no JSON")?;
+            collect_records(&value, &mut account.records);
+            collect_bodies(&value, &mut account.bodies);
         }
-        Ok(Account { recorded, records })
+        for value in documents(pending) {
+            let value = value.context("`telemetry log --pending --json` is no JSON")?;
+            collect_records(&value, &mut account.records);
+        }
+        Ok(account)
+    }
+
+    /// Returns the bodies of all requests that were made, as they were sent.
+    pub(super) fn bodies(&self) -> &[String] {
+        &self.bodies
+    }
+}
+
+/// Reads JSON documents that follow each other: one, or one a line.
+fn documents(text: &str) -> impl Iterator<Item = serde_json::Result<Value>> {
+    serde_json::Deserializer::from_str(text).into_iter()
+}
+
+/// Finds request bodies: objects with `records`, or the text of one.
+fn collect_bodies(value: &Value, bodies: &mut Vec<String>) {
+    let is_body = |value: &Value| value["records"].is_array();
+    match value {
+        Value::Object(_) if is_body(value) => bodies.push(value.to_string()),
+        Value::Object(fields) => fields.values().for_each(|field| collect_bodies(field, bodies)),
+        Value::Array(items) => items.iter().for_each(|item| collect_bodies(item, bodies)),
+        Value::String(text) if serde_json::from_str(text).is_ok_and(|inner| is_body(&inner)) => {
+            bodies.push(text.clone());
+        }
+        _ => {}
     }
 }
 
@@ -198,6 +225,18 @@ mod tests {
             reckoning.line(3, "http://127.0.0.1:1/"),
             r#"{"runs":3,"recorded":4,"stored":4,"lost":0,"doubled":0,"url":"http://127.0.0.1:1/"}"#
         );
+    }
+
+    #[test]
+    fn bodies_are_found_as_text_and_as_objects() {
+        let log = format!(
+            "{}\n{}\n{}",
+            json!({"body": "{\"records\": []}", "answer": {"body": "{}"}}),
+            json!({"body": {"records": []}}),
+            json!([{"request": {"body": "{\"records\":[1]}"}}])
+        );
+        let account = Account::read(r#"{"recorded":0}"#, &log, "").unwrap();
+        assert_eq!(account.bodies(), [r#"{"records": []}"#, r#"{"records":[]}"#, r#"{"records":[1]}"#]);
     }
 
     #[test]

@@ -10,6 +10,7 @@ use std::time::Duration;
 
 use anyhow::{Context, bail};
 
+use super::TRACK_PATH;
 use super::examples::Example;
 use crate::process::{self, Guard, Interrupt};
 
@@ -36,7 +37,7 @@ impl Agent {
             program,
             home: stage.join("home"),
             work: stage.join("work"),
-            endpoint: format!("{collector_url}/events/v1/track"),
+            endpoint: format!("{collector_url}{TRACK_PATH}"),
             output: stage.to_owned(),
         }
     }
