@@ -6,6 +6,9 @@ use super::source::{Class, Source, words};
 /// The most lines that a Rust file may have without giving a reason.
 const MAX_LINES: usize = 500;
 
+/// The most lines of `ARCHITECTURE.md`, so that people read it.
+const MAX_OVERVIEW_LINES: usize = 200;
+
 /// Begins the comment that gives the reason for a long file.
 const LONG_FILE: &str = "// long file: ";
 
@@ -64,6 +67,19 @@ pub(super) fn too_long(source: &Source) -> Vec<Finding> {
         .collect()
 }
 
+/// Finds an overview that is none any more.
+pub(super) fn long_overview(source: &Source) -> Vec<Finding> {
+    let count = source.text.lines().count();
+    (source.path == "ARCHITECTURE.md" && count > MAX_OVERVIEW_LINES)
+        .then(|| {
+            let text =
+                format!("{count} lines, at most {MAX_OVERVIEW_LINES}: move details to where they apply");
+            Finding::file(&source.path, text)
+        })
+        .into_iter()
+        .collect()
+}
+
 /// Finds white space at the end of lines, except inside of Rust literals.
 pub(super) fn trailing_space(source: &Source) -> Vec<Finding> {
     let clean = CLEAN_ENDINGS.iter().any(|ending| source.path.ends_with(ending))
@@ -111,6 +127,13 @@ mod tests {
         assert_eq!(too_long(&rust(&format!("// long file: one table\n{long}"))), []);
         assert_eq!(too_long(&rust(&format!("// long file: \n{long}"))).len(), 1);
         assert_eq!(too_long(&rust(&format!("const A: &str = \"// long file: no\";\n{long}"))).len(), 1);
+    }
+
+    #[test]
+    fn an_overview_that_grew_is_found() {
+        let overview = |lines: usize| Source::new("ARCHITECTURE.md", "x\n".repeat(lines));
+        assert_eq!(long_overview(&overview(MAX_OVERVIEW_LINES)), []);
+        assert_eq!(long_overview(&overview(MAX_OVERVIEW_LINES + 1)).len(), 1);
     }
 
     #[test]
