@@ -13,6 +13,7 @@ mod events;
 mod examples;
 mod http;
 mod summary;
+mod totals;
 
 use std::path::Path;
 

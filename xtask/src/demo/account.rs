@@ -11,9 +11,10 @@ use anyhow::Context;
 use serde_json::{Value, json};
 
 use super::events::property;
+use super::totals;
 
 /// The kinds of event that the examples must show.
-const EVENTS: [&str; 4] = ["command", "session", "tool", "token"];
+pub(super) const EVENTS: [&str; 4] = ["command", "session", "tool", "token"];
 
 /// What the client says.
 #[derive(Debug, Default)]
@@ -128,7 +129,7 @@ impl Reckoning {
         let kinds: BTreeSet<_> = stored.iter().filter_map(|event| event["event"].as_str()).collect();
         let absent = EVENTS.iter().filter(|kind| !kinds.contains(**kind));
         problems.extend(absent.map(|kind| format!("no `{kind}` event is stored")));
-        problems.extend(miscounted(stored, summary));
+        problems.extend(totals::miscounted(stored, summary));
 
         Reckoning {
             recorded: account.recorded,
@@ -180,19 +181,6 @@ fn same(sent: &Value, stored: &Value) -> bool {
     }
 }
 
-/// Finds kinds of event that the summary does not count as the events themselves do.
-fn miscounted(stored: &[Value], summary: &Value) -> Vec<String> {
-    let counted = |kind: &str| stored.iter().filter(|event| event["event"] == kind).count() as u64;
-    let kinds = EVENTS.iter().map(|kind| (kind, counted(kind), summary["events"][kind].as_u64()));
-    kinds
-        .filter(|(_, events, summary)| Some(*events) != *summary)
-        .map(|(kind, events, summary)| {
-            let summary = summary.map_or("nothing".to_owned(), |count| count.to_string());
-            format!("{events} `{kind}` events are stored and the summary says {summary}")
-        })
-        .collect()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -214,7 +202,17 @@ mod tests {
     }
 
     fn summary() -> Value {
-        json!({"events": {"command": 1, "session": 1, "tool": 1, "token": 1}})
+        summary_of(1)
+    }
+
+    fn summary_of(tools: usize) -> Value {
+        json!({
+            "events": {"command": 1, "session": 1, "tool": tools, "token": 1},
+            "ingest": {"accepted": 3 + tools},
+            "commands": [{"calls": 1, "failures": 0}],
+            "tools": [{"calls": tools, "failures": 0}],
+            "models": [{"input_tokens": 0, "output_tokens": 0, "cost": 0.1}]
+        })
     }
 
     #[test]
@@ -271,8 +269,7 @@ mod tests {
     #[test]
     fn an_id_that_is_stored_twice_is_doubled() {
         let stored: Vec<_> = all_kinds().into_iter().chain([record("id-tool", "tool")]).collect();
-        let summary = json!({"events": {"command": 1, "session": 1, "tool": 2, "token": 1}});
-        let reckoning = Reckoning::new(&account(4, &all_kinds()), &stored, &summary);
+        let reckoning = Reckoning::new(&account(4, &all_kinds()), &stored, &summary_of(2));
         assert_eq!((reckoning.stored, reckoning.doubled), (5, 1));
         assert_eq!(reckoning.problems, ["id-tool is stored more than once"]);
     }
@@ -309,10 +306,8 @@ mod tests {
     #[test]
     fn a_missing_kind_and_a_wrong_summary_are_found() {
         let three = &all_kinds()[..3];
-        let reckoning = Reckoning::new(&account(3, three), three, &summary());
-        assert_eq!(
-            reckoning.problems,
-            ["no `token` event is stored", "0 `token` events are stored and the summary says 1"]
-        );
+        let problems = Reckoning::new(&account(3, three), three, &summary()).problems;
+        assert_eq!(problems[0], "no `token` event is stored");
+        assert_eq!(problems[1], "the summary says 1 for events.token, and the events add up to 0");
     }
 }
