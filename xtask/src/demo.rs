@@ -47,10 +47,7 @@ pub(crate) struct Options {
 /// Runs the demo.
 pub(crate) fn run(options: &Options) -> anyhow::Result<()> {
     let interrupt = Interrupt::catch()?;
-    let binaries = workspace::build_binaries();
-    interrupt.check()?;
-    let binaries = binaries?;
-
+    let binaries = workspace::build_binaries(&interrupt)?;
     // Declared before the programs that use it, so that it goes after them.
     let stage = Stage::set()?;
     let mut collector =

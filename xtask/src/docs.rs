@@ -8,6 +8,7 @@ use std::process::Command;
 
 use anyhow::{Context, bail};
 
+use crate::process::Interrupt;
 use crate::{process, terminal, workspace};
 
 /// Files by their path in the workspace, with the arguments that make the program write them to stdout.
@@ -18,7 +19,7 @@ const GENERATED: [(&str, &[&str]); 2] = [
 
 /// Writes the files; with `check` compares instead and fails if one differs.
 pub(crate) fn run(check: bool) -> anyhow::Result<()> {
-    let program = workspace::build_binaries()?.docker_agent;
+    let program = workspace::build_binaries(&Interrupt::default())?.docker_agent;
     let home = tempfile::tempdir().context("cannot make a temporary home folder")?;
     let mut stale = Vec::new();
     for (path, args) in GENERATED {

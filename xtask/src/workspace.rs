@@ -7,7 +7,7 @@ use std::process::{Command, Stdio};
 use anyhow::{Context, bail};
 use cargo_metadata::{Message, Metadata, MetadataCommand};
 
-use crate::process::Guard;
+use crate::process::{Guard, Interrupt};
 
 /// The binaries that demo, generated files and tests run.
 pub(crate) const BINARIES: [&str; 2] = ["docker-agent", "telemetry-collector"];
@@ -48,7 +48,7 @@ pub(crate) struct Binaries {
 }
 
 /// Builds both programs, with cargo's progress on stderr, and returns where they are.
-pub(crate) fn build_binaries() -> anyhow::Result<Binaries> {
+pub(crate) fn build_binaries(interrupt: &Interrupt) -> anyhow::Result<Binaries> {
     let child = cargo()
         .args(BUILD_BINARIES)
         .arg("--message-format=json-render-diagnostics")
@@ -60,6 +60,7 @@ pub(crate) fn build_binaries() -> anyhow::Result<Binaries> {
     let stdout = build.take_stdout()?;
     let mut found = BINARIES.map(|_| None);
     for message in Message::parse_stream(BufReader::new(stdout)) {
+        interrupt.check()?;
         if let Message::CompilerArtifact(artifact) = message.context("cannot read cargo's messages")?
             && let Some(executable) = artifact.executable
             && let Some(index) = BINARIES.iter().position(|name| *name == artifact.target.name)
@@ -67,7 +68,9 @@ pub(crate) fn build_binaries() -> anyhow::Result<Binaries> {
             found[index] = Some(executable.into_std_path_buf());
         }
     }
-    if !build.wait()?.success() {
+    let status = build.wait()?;
+    interrupt.check()?;
+    if !status.success() {
         bail!("the build failed; repeat it with: cargo {}", BUILD_BINARIES.join(" "));
     }
     match found {
