@@ -39,8 +39,10 @@ pub(crate) struct NewEvent {
     pub(crate) timestamp_ms: u64,
     /// All properties but `action`.
     pub(crate) properties: BTreeMap<String, CheckedValue>,
-    /// Names of properties that the catalogue does not know; their values are gone already.
-    pub(crate) dropped: Vec<String>,
+    /// How many properties, set elements and map keys the catalogue does not know; their values are gone already.
+    pub(crate) dropped: usize,
+    /// The names of those properties.
+    pub(crate) unknown: Vec<String>,
     /// The client's clock was far from ours when it sent the request.
     pub(crate) clock_off: bool,
 }
@@ -49,7 +51,9 @@ pub(crate) struct NewEvent {
 #[derive(Debug, Clone)]
 pub(crate) struct Refused {
     pub(crate) code: &'static str,
+    /// Identifiers only.
     pub(crate) properties: Vec<String>,
+    /// `unknown` when it is not one.
     pub(crate) version: String,
 }
 
@@ -63,7 +67,7 @@ pub(crate) struct Batch {
 }
 
 /// What became of a [`Batch`], known once its commit is on disk.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default)]
 pub(crate) struct Stored {
     pub(crate) accepted: u64,
     /// Ids that were there already, [`Stored::conflicts`] included.

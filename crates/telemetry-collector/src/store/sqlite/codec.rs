@@ -65,7 +65,11 @@ fn broken() -> rusqlite::Error {
     rusqlite::Error::FromSqlConversionFailure(0, rusqlite::types::Type::Blob, "a cut number".into())
 }
 
-pub(super) fn set_blob(items: &[String], kind: &'static str, names: &mut impl Intern) -> rusqlite::Result<Vec<u8>> {
+pub(super) fn set_blob(
+    items: &[String],
+    kind: &'static str,
+    names: &mut impl Intern,
+) -> rusqlite::Result<Vec<u8>> {
     let mut out = Vec::with_capacity(items.len() * 2);
     for item in items {
         put(&mut out, names.intern(kind, item)? as u64);
@@ -154,6 +158,11 @@ pub(super) fn put_extra(
                 put(out, *count);
             }
         }
+        // Taken out on arrival, see `catalogue::is_storable`.
+        _ => {
+            put(out, TEXT);
+            put(out, names.intern("value", "unknown")? as u64);
+        }
     }
     Ok(())
 }
@@ -175,7 +184,9 @@ pub(super) fn take_extra(
             UUID => Value::String(Uuid::from_u64_pair(reader.take()?, reader.take()?).to_string()),
             SET => {
                 let count = reader.take()?;
-                Value::Array((0..count).map(|_| reader.name(names).map(Value::String)).collect::<Result<_, _>>()?)
+                Value::Array(
+                    (0..count).map(|_| reader.name(names).map(Value::String)).collect::<Result<_, _>>()?,
+                )
             }
             MAP => {
                 let mut map = Map::new();
@@ -211,5 +222,6 @@ pub(super) fn as_sent(value: &CheckedValue) -> Value {
         CheckedValue::Uuid(id) => id.to_string().into(),
         CheckedValue::Set(items) => items.iter().map(String::as_str).collect(),
         CheckedValue::Map(entries) => entries.iter().map(|(key, count)| (key.clone(), *count)).collect(),
+        _ => Value::Null,
     }
 }

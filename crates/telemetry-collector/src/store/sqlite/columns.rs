@@ -106,9 +106,8 @@ impl Packed {
         if !extra.is_empty() {
             packed.extra = Some(extra);
         }
-        packed.ints[BUCKET] = packed.ints[DURATION]
-            .and_then(|ms| u64::try_from(ms).ok())
-            .map(|ms| i64::from(bucket_of(ms)));
+        packed.ints[BUCKET] =
+            packed.ints[DURATION].and_then(|ms| u64::try_from(ms).ok()).map(|ms| i64::from(bucket_of(ms)));
         Ok(packed)
     }
 

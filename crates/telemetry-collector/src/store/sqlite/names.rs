@@ -57,7 +57,7 @@ impl<'a> Numbering<'a> {
         Self { conn, numbers, day, capped: Vec::new() }
     }
 
-    pub(super) fn install_number(&mut self, id: Uuid, first_ms: i64) -> rusqlite::Result<i64> {
+    pub(super) fn install_number(&mut self, id: Uuid) -> rusqlite::Result<i64> {
         remembered(&mut self.numbers.installs, id, || {
             let find = "SELECT id FROM install WHERE uuid = ?1";
             if let Some(number) =
@@ -65,9 +65,8 @@ impl<'a> Numbering<'a> {
             {
                 return Ok(number);
             }
-            self.conn
-                .prepare_cached("INSERT INTO install (uuid, first_ms) VALUES (?1, ?2)")?
-                .execute((id.as_bytes(), first_ms))?;
+            let insert = "INSERT INTO install (uuid, first_day) VALUES (?1, ?2)";
+            self.conn.prepare_cached(insert)?.execute((id.as_bytes(), self.day))?;
             Ok(self.conn.last_insert_rowid())
         })
     }

@@ -41,7 +41,8 @@ impl Folder {
             Ok(()) => {}
             Err(TryLockError::WouldBlock) => {
                 let pid = std::fs::read_to_string(path.join(LOCK)).unwrap_or_default();
-                let who = if pid.trim().is_empty() { String::new() } else { format!(" (process {})", pid.trim()) };
+                let who =
+                    if pid.trim().is_empty() { String::new() } else { format!(" (process {})", pid.trim()) };
                 return Err(OpenError {
                     message: format!("another collector{who} is using the data folder {shown}"),
                     hint: "stop it, or give this one its own folder with --data".to_owned(),
@@ -76,7 +77,9 @@ impl Folder {
         let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
         let conn = Connection::open_with_flags(&self.database, flags)?;
         conn.busy_timeout(BUSY_WAIT)?;
-        conn.execute_batch("PRAGMA query_only = ON; PRAGMA cache_size = -16000; PRAGMA trusted_schema = OFF;")?;
+        conn.execute_batch(
+            "PRAGMA query_only = ON; PRAGMA cache_size = -16000; PRAGMA trusted_schema = OFF;",
+        )?;
         Ok(conn)
     }
 }
@@ -86,7 +89,9 @@ pub(super) fn damaged_or(error: rusqlite::Error, file: &str, tried: &str) -> Ope
     match error.sqlite_error_code() {
         Some(ErrorCode::NotADatabase | ErrorCode::DatabaseCorrupt) => OpenError {
             message: format!("the database {file} is damaged: {error}"),
-            hint: format!("restore it from a backup, or move it (with {file}-wal) away to start with an empty one"),
+            hint: format!(
+                "restore it from a backup, or move it (with {file}-wal) away to start with an empty one"
+            ),
         },
         _ => OpenError {
             message: format!("{tried} the database {file}: {error}"),

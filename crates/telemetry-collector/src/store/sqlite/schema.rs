@@ -25,7 +25,7 @@ const MIGRATIONS: &[&str] = &[
         id INTEGER PRIMARY KEY, source INTEGER NOT NULL, version INTEGER NOT NULL, os INTEGER NOT NULL,
         arch INTEGER NOT NULL, caller INTEGER NOT NULL, language INTEGER NOT NULL, schema INTEGER NOT NULL,
         UNIQUE (source, version, os, arch, caller, language, schema));
-     CREATE TABLE install (id INTEGER PRIMARY KEY, uuid BLOB NOT NULL UNIQUE, first_ms INTEGER NOT NULL);
+     CREATE TABLE install (id INTEGER PRIMARY KEY, uuid BLOB NOT NULL UNIQUE, first_day INTEGER NOT NULL);
      CREATE TABLE session (id INTEGER PRIMARY KEY, uuid BLOB NOT NULL UNIQUE);
      CREATE TABLE event (
         id INTEGER PRIMARY KEY, event_id BLOB NOT NULL UNIQUE, ts_ms INTEGER NOT NULL,
@@ -71,7 +71,8 @@ pub(super) fn migrate(conn: &mut Connection, file: &str) -> Result<(), OpenError
     for (step, sql) in (1..).zip(MIGRATIONS).skip(usize::try_from(found).unwrap_or(0)) {
         let tx = conn.transaction().map_err(fail)?;
         if step == 1 {
-            tx.execute_batch("CREATE TABLE meta (key TEXT PRIMARY KEY, value) WITHOUT ROWID;").map_err(fail)?;
+            tx.execute_batch("CREATE TABLE meta (key TEXT PRIMARY KEY, value) WITHOUT ROWID;")
+                .map_err(fail)?;
             tx.pragma_update(None, "application_id", APPLICATION_ID).map_err(fail)?;
         }
         tx.execute_batch(sql).map_err(fail)?;

@@ -2,7 +2,7 @@
 //!
 //! Invariants: [`Writer::commit`] returns only after everything it was given is on disk, or nothing of it is;
 //! the first event with an id stays; counters are raised in the same transaction as the rows they count.
-//! A duplicate leaves no trace but its count: no name, session or installation is created for it.
+//! A duplicate leaves no trace but its count: no name and no session is created for it.
 
 use std::collections::HashMap;
 use std::path::PathBuf;
@@ -19,8 +19,13 @@ use super::read::{RowQuery, read_row};
 use crate::catalogue::{CheckedValue, ClientCounters};
 use crate::store::{Batch, Day, EventRow, NewEvent, OpenError, StoreError, Stored, day_of};
 
-const ENV_NAMES: [(&str, &str); 5] =
-    [("version", "version"), ("os", "os"), ("arch", "arch"), ("caller", "caller"), ("os_language", "language")];
+const ENV_NAMES: [(&str, &str); 5] = [
+    ("version", "version"),
+    ("os", "os"),
+    ("arch", "arch"),
+    ("caller", "caller"),
+    ("os_language", "language"),
+];
 const NO_SCHEMA: i64 = -1;
 
 /// Writes to the store; there is one per data folder.
@@ -122,11 +127,9 @@ impl Group<'_> {
     fn store(&mut self, batch: &Batch) -> rusqlite::Result<Stored> {
         let day = day_of(batch.received_ms);
         let mut stored = Stored::default();
-        let mut install = 0;
         for event in &batch.events {
-            let event_id = [event.event_id.as_bytes().as_slice()];
             let names = &mut Naming { conn: self.conn, known: self.known };
-            if let Some(first) = read_row(self.by_id, event_id, names)? {
+            if let Some(first) = read_row(self.by_id, event.event_id, names)? {
                 stored.duplicates += 1;
                 self.counts.raise(day, "duplicate", "", 0, 0);
                 if !same_content(&first, event) {
@@ -135,15 +138,11 @@ impl Group<'_> {
                 }
                 continue;
             }
-            let (row, version, of) = self.insert(event)?;
-            install = of;
+            let (row, version) = self.insert(event)?;
             stored.accepted += 1;
             stored.rows.push(Arc::new(row));
             self.counts.raise(day, "accepted", "", 0, 0);
-            for property in &event.dropped {
-                let property = self.numbers.intern("property", property)?;
-                self.counts.raise(day, "dropped_property", "", property, version);
-            }
+            self.count_dropped(day, event, version)?;
         }
         for refused in &batch.refused {
             let version = self.numbers.intern("version", &refused.version)?;
@@ -154,7 +153,7 @@ impl Group<'_> {
             }
         }
         if let Some(client) = &batch.client {
-            self.keep_losses(client, install)?;
+            self.keep_losses(client, &batch.events)?;
         }
         for kind in std::mem::take(&mut self.numbers.capped) {
             self.counts.raise(day, "capped_name", kind, 0, 0);
@@ -162,13 +161,24 @@ impl Group<'_> {
         Ok(stored)
     }
 
-    /// Returns the row as readers will see it, its client version and its installation.
-    fn insert(&mut self, event: &NewEvent) -> rusqlite::Result<(EventRow, i64, i64)> {
+    fn count_dropped(&mut self, day: Day, event: &NewEvent, version: i64) -> rusqlite::Result<()> {
+        for _ in 0..event.dropped {
+            self.counts.raise(day, "dropped", "", 0, version);
+        }
+        for property in &event.unknown {
+            let property = self.numbers.intern("property", property)?;
+            self.counts.raise(day, "dropped_property", "", property, version);
+        }
+        Ok(())
+    }
+
+    /// Returns the row as readers will see it, and its client version.
+    fn insert(&mut self, event: &NewEvent) -> rusqlite::Result<(EventRow, i64)> {
         let timestamp_ms = i64::try_from(event.timestamp_ms).unwrap_or(i64::MAX);
         let capped = self.numbers.capped.len();
         let (env, version) = self.env(event)?;
         let install = match event.properties.get("user_uuid") {
-            Some(CheckedValue::Uuid(id)) => self.numbers.install_number(*id, timestamp_ms)?,
+            Some(CheckedValue::Uuid(id)) => self.numbers.install_number(*id)?,
             _ => 0,
         };
         let kind = self.numbers.intern("event", &event.event)?;
@@ -193,11 +203,10 @@ impl Group<'_> {
         let row = if self.numbers.capped.len() == capped {
             as_stored(event, self.conn.last_insert_rowid())
         } else {
-            let event_id = [event.event_id.as_bytes().as_slice()];
             let names = &mut Naming { conn: self.conn, known: self.known };
-            read_row(self.by_id, event_id, names)?.ok_or(rusqlite::Error::QueryReturnedNoRows)?
+            read_row(self.by_id, event.event_id, names)?.ok_or(rusqlite::Error::QueryReturnedNoRows)?
         };
-        Ok((row, version, install))
+        Ok((row, version))
     }
 
     fn env(&mut self, event: &NewEvent) -> rusqlite::Result<(i64, i64)> {
@@ -229,7 +238,12 @@ impl Group<'_> {
     }
 
     /// Counters only grow within an epoch, so the maximum is right whatever arrives twice or out of order.
-    fn keep_losses(&self, client: &ClientCounters, install: i64) -> rusqlite::Result<()> {
+    fn keep_losses(&mut self, client: &ClientCounters, events: &[NewEvent]) -> rusqlite::Result<()> {
+        // One request never mixes installations; one without a valid event cannot be attributed.
+        let install = match events.first().and_then(|event| event.properties.get("user_uuid")) {
+            Some(CheckedValue::Uuid(id)) => self.numbers.install_number(*id)?,
+            _ => 0,
+        };
         let int = |value: u64| i64::try_from(value).unwrap_or(i64::MAX);
         let losses = &client.losses;
         let sql = "INSERT INTO loss (epoch, install, sent_at_ms, recorded, evicted, expired, rejected, too_big)

@@ -1,0 +1,4 @@
+//! placeholder
+pub(crate) async fn show() -> &'static str {
+    ""
+}
