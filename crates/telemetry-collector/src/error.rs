@@ -45,6 +45,10 @@ impl ApiError {
         }
     }
 
+    pub(crate) fn message(&self) -> &str {
+        &self.message
+    }
+
     /// Ends the connection after the answer: the rest of the request was not read.
     pub(crate) fn closing(mut self) -> Self {
         self.close = true;

@@ -13,6 +13,7 @@ mod catalogue;
 mod error;
 mod histogram;
 mod ingest;
+mod page;
 mod report;
 mod router;
 mod routes;

@@ -5,7 +5,7 @@
 use std::time::Duration;
 
 use axum::Json;
-use axum::body::Body;
+use axum::body::{Body, HttpBody};
 use axum::extract::{Request, State};
 use axum::http::{HeaderMap, StatusCode, header};
 use bytes::BytesMut;
@@ -64,6 +64,9 @@ fn check_media_type(headers: &HeaderMap) -> Result<(), ApiError> {
 }
 
 async fn read_body(body: Body) -> Result<BytesMut, ApiError> {
+    if body.size_hint().lower() > READ_ON_BYTES as u64 {
+        return Err(too_large().closing());
+    }
     let mut chunks = body.into_data_stream();
     let mut bytes = BytesMut::new();
     let mut length = 0;
