@@ -39,14 +39,14 @@ fn grouped(number: u64) -> String {
     out
 }
 
-/// `840 ms`, `1.2 s`, `3 min 20 s`, `2 h 5 min`.
+/// `840 ms`, `1.2 s`, `3m 20s`, `2h 5m`.
 pub(crate) fn duration(ms: u64) -> Shown {
     let seconds = ms / 1000;
     let text = match ms {
         0..1_000 => format!("{ms} ms"),
         1_000..60_000 => format!("{:.1} s", (ms / 100) as f64 / 10.0),
-        60_000..3_600_000 => format!("{} min {} s", seconds / 60, seconds % 60),
-        _ => format!("{} h {} min", seconds / 3600, seconds / 60 % 60),
+        60_000..3_600_000 => format!("{}m {}s", seconds / 60, seconds % 60),
+        _ => format!("{}h {}m", seconds / 3600, seconds / 60 % 60),
     };
     Shown::new(text, format!("{} ms", grouped(ms)))
 }
@@ -110,7 +110,7 @@ mod tests {
         let durations = [0, 999, 1000, 59_999, 200_000, 7_500_000];
         assert_eq!(
             texts(duration, durations),
-            ["0 ms", "999 ms", "1.0 s", "59.9 s", "3 min 20 s", "2 h 5 min"]
+            ["0 ms", "999 ms", "1.0 s", "59.9 s", "3m 20s", "2h 5m"]
         );
         let money = [0, 1, 13_500_000, 999_990_000, 1_994_999_999, 1_234_567_000_000_000];
         assert_eq!(
