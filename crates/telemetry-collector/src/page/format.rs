@@ -41,11 +41,11 @@ fn grouped(number: u64) -> String {
 
 /// `840 ms`, `1.2 s`, `3m 20s`, `2h 5m`.
 pub(crate) fn duration(ms: u64) -> Shown {
-    let seconds = ms / 1000;
+    let seconds = (ms + 500) / 1000;
     let text = match ms {
         0..1_000 => format!("{ms} ms"),
-        1_000..60_000 => format!("{:.1} s", (ms / 100) as f64 / 10.0),
-        60_000..3_600_000 => format!("{}m {}s", seconds / 60, seconds % 60),
+        1_000..59_950 => format!("{}.{} s", (ms + 50) / 1000, (ms + 50) / 100 % 10),
+        59_950..3_599_500 => format!("{}m {}s", seconds / 60, seconds % 60),
         _ => format!("{}h {}m", seconds / 3600, seconds / 60 % 60),
     };
     Shown::new(text, format!("{} ms", grouped(ms)))
@@ -107,10 +107,10 @@ mod tests {
             ["0", "999", "1,000", "999,999", "12.3 M", "5.5 T"]
         );
         assert_eq!(count(12_345_678).exact, "12,345,678");
-        let durations = [0, 999, 1000, 59_999, 200_000, 7_500_000];
+        let durations = [0, 999, 1000, 1477, 59_949, 59_950, 200_000, 7_500_000];
         assert_eq!(
             texts(duration, durations),
-            ["0 ms", "999 ms", "1.0 s", "59.9 s", "3m 20s", "2h 5m"]
+            ["0 ms", "999 ms", "1.0 s", "1.5 s", "59.9 s", "1m 0s", "3m 20s", "2h 5m"]
         );
         let money = [0, 1, 13_500_000, 999_990_000, 1_994_999_999, 1_234_567_000_000_000];
         assert_eq!(

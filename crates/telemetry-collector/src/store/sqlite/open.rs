@@ -61,6 +61,8 @@ impl Folder {
         let fail = |error: rusqlite::Error| damaged_or(error, &file, "cannot open");
         let mut conn = Connection::open(&self.database).map_err(fail)?;
         conn.busy_timeout(BUSY_WAIT).map_err(fail)?;
+        // Before anything is set: a file that is not ours stays as it is.
+        let version = schema::identify(&conn, &file)?;
         // FULL: a commit has reached the disk when it returns. Everything we acknowledge rests on this.
         conn.execute_batch(
             "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA cache_size = -32000;
@@ -68,7 +70,7 @@ impl Folder {
         )
         .map_err(fail)?;
         conn.set_prepared_statement_cache_capacity(64);
-        schema::migrate(&mut conn, &file)?;
+        schema::migrate(&mut conn, version, &file)?;
         Ok(conn)
     }
 

@@ -49,9 +49,9 @@ const MIGRATIONS: &[&str] = &[
         PRIMARY KEY (day, fate, code, property, version)) WITHOUT ROWID;",
 ];
 
-/// Brings the file to [`VERSION`], creating everything in an empty one.
-pub(super) fn migrate(conn: &mut Connection, file: &str) -> Result<(), OpenError> {
-    let fail = |error: rusqlite::Error| damaged_or(error, file, "cannot read or create the tables in");
+/// Refuses a file that is not ours or too new, without changing it; returns its version, 0 for an empty one.
+pub(super) fn identify(conn: &Connection, file: &str) -> Result<i64, OpenError> {
+    let fail = |error: rusqlite::Error| damaged_or(error, file, "cannot read the tables of");
     let found = version_of(conn).map_err(fail)?;
     let application: i64 = conn.pragma_query_value(None, "application_id", |row| row.get(0)).map_err(fail)?;
     let tables: i64 =
@@ -68,6 +68,12 @@ pub(super) fn migrate(conn: &mut Connection, file: &str) -> Result<(), OpenError
             hint: "run the collector that wrote it, or a newer one".to_owned(),
         });
     }
+    Ok(found)
+}
+
+/// Brings a file of version `found` to [`VERSION`].
+pub(super) fn migrate(conn: &mut Connection, found: i64, file: &str) -> Result<(), OpenError> {
+    let fail = |error: rusqlite::Error| damaged_or(error, file, "cannot create the tables of");
     for (step, sql) in (1..).zip(MIGRATIONS).skip(usize::try_from(found).unwrap_or(0)) {
         let tx = conn.transaction().map_err(fail)?;
         if step == 1 {
