@@ -27,11 +27,19 @@ pub fn docker_agent() -> Result<CatalogueDoc, String> {
 /// Whether the store knows how to keep a value of this type.
 pub(crate) fn is_storable(value: &CheckedValue) -> bool {
     use CheckedValue::{Bool, Closed, Language, Map, Name, NanoUsd, Number, Set, Uuid, Version};
-    match value {
-        Closed(_) | Bool(_) | Number(_) | NanoUsd(_) | Uuid(_) => true,
-        Version(_) | Language(_) | Name(_) | Set(_) | Map(_) => true,
-        _ => false,
-    }
+    matches!(
+        value,
+        Closed(_)
+            | Bool(_)
+            | Number(_)
+            | NanoUsd(_)
+            | Uuid(_)
+            | Version(_)
+            | Language(_)
+            | Name(_)
+            | Set(_)
+            | Map(_)
+    )
 }
 
 /// The names of a record's properties that its definition lacks; identifiers only, the rest as `unknown`.

@@ -12,6 +12,7 @@ use hyper_util::server::graceful::GracefulShutdown;
 use hyper_util::service::TowerToHyperService;
 use tokio::net::TcpListener;
 use tokio::sync::{Semaphore, watch};
+use tokio::task::JoinSet;
 
 use crate::access::may_listen_on;
 use crate::app::App;
@@ -23,7 +24,8 @@ use crate::store::OpenError;
 use crate::store::sqlite::{Folder, Reader, Writer};
 
 const CONNECTIONS: usize = 1024;
-const HEAD_WAIT: Duration = Duration::from_secs(10);
+/// How long a request's head may take, and how long a connection may be idle: clients keep one open between events.
+const HEAD_WAIT: Duration = Duration::from_secs(60);
 /// How long requests that are under way may take after the signal to end.
 const DRAIN: Duration = Duration::from_secs(10);
 /// A pause after `accept` failed, for instance for want of file descriptors.
@@ -116,6 +118,7 @@ impl Server {
         http.timer(TokioTimer::new()).header_read_timeout(HEAD_WAIT).max_buf_size(64 * 1024);
         let connections = Arc::new(Semaphore::new(CONNECTIONS));
         let graceful = GracefulShutdown::new();
+        let mut tasks = JoinSet::new();
         tokio::pin!(end);
         loop {
             let accept = async {
@@ -124,6 +127,7 @@ impl Server {
             };
             let (permit, accepted) = tokio::select! {
                 accepted = accept => accepted,
+                Some(_) = tasks.join_next() => continue,
                 () = &mut end => break,
             };
             let stream = match accepted {
@@ -136,7 +140,7 @@ impl Server {
             };
             let _ = stream.set_nodelay(true);
             let connection = graceful.watch(http.serve_connection(TokioIo::new(stream), service.clone()));
-            tokio::spawn(async move {
+            tasks.spawn(async move {
                 let _permit = permit;
                 // How a client ends its connection is its own affair.
                 let _ = connection.await;
@@ -147,6 +151,8 @@ impl Server {
         if tokio::time::timeout(DRAIN, graceful.shutdown()).await.is_err() {
             report::line("some requests did not end in time and were cut");
         }
+        // Whatever still holds the queue would keep the writer from ending.
+        tasks.shutdown().await;
         drop(service);
         let _ = tokio::task::spawn_blocking(move || self.writer.join()).await;
     }

@@ -29,10 +29,6 @@ impl Range {
         Ok(Self { from, to })
     }
 
-    pub(crate) fn days(self) -> i64 {
-        self.to - self.from + 1
-    }
-
     /// The last `days` days up to today.
     pub(crate) fn last(days: i64, now_ms: UnixMs) -> Self {
         let to = day_of(now_ms);
@@ -74,14 +70,14 @@ mod tests {
         for text in ["1970-01-01", "2024-02-29", "2026-11-22", "0001-01-01", "9999-12-31"] {
             let range = Range::parse(Some(text), Some(text), NOON).unwrap();
             assert_eq!(show(range.from), text);
-            assert_eq!(range.days(), 1);
+            assert_eq!(range.from, range.to);
         }
     }
 
     #[test]
     fn the_default_is_the_last_thirty_days() {
         let range = Range::parse(None, None, NOON).unwrap();
-        assert_eq!((range.from, range.to, range.days()), (19_971, 20_000, 30));
+        assert_eq!((range.from, range.to), (19_971, 20_000));
         assert_eq!(Range::parse(None, Some("2024-10-04"), NOON).unwrap().from, 20_000 - 29);
         assert_eq!(Range::parse(Some("2024-10-01"), None, NOON).unwrap().to, 20_000);
     }

@@ -89,6 +89,7 @@ impl Queue {
 fn write_all(mut writer: Writer, mut waiting: mpsc::Receiver<Job>, tail: &broadcast::Sender<Arc<EventRow>>) {
     let mut batches = Vec::with_capacity(GROUP_MAX);
     let mut answers = Vec::with_capacity(GROUP_MAX);
+    let mut trouble = None;
     while let Some(first) = waiting.blocking_recv() {
         let mut next = Some(first);
         while let Some(Job { batch, done }) = next {
@@ -99,6 +100,9 @@ fn write_all(mut writer: Writer, mut waiting: mpsc::Receiver<Job>, tail: &broadc
         // A client that went away meanwhile does not read its answer; its events are stored all the same.
         match writer.commit(&batches) {
             Ok(results) => {
+                if trouble.take().is_some() {
+                    report::line("events are taken again");
+                }
                 for (stored, done) in results.into_iter().zip(answers.drain(..)) {
                     let rows = stored.rows.clone();
                     let _ = done.send(Ok(stored));
@@ -108,7 +112,12 @@ fn write_all(mut writer: Writer, mut waiting: mpsc::Receiver<Job>, tail: &broadc
                 }
             }
             Err(error) => {
-                report::line(&format!("{error}; {} requests were refused", answers.len()));
+                let text = error.to_string();
+                // Once per trouble, not once per request.
+                if trouble.as_ref() != Some(&text) {
+                    report::line(&format!("no events are taken: {text}"));
+                    trouble = Some(text);
+                }
                 for done in answers.drain(..) {
                     let _ = done.send(Err(error.clone()));
                 }

@@ -2,14 +2,14 @@
 //!
 //! Each event is `event: record` with the row as its id and the same JSON as in `/api/v1/events`.
 //! `after` or `Last-Event-ID` replays up to [`REPLAY`] stored rows first, so a reconnect misses nothing.
-//! A reader that is too slow gets `event: gap` with the number it missed; it never makes ingest wait.
+//! A reader that is too slow, or was away for longer, gets `event: gap` with the number it missed; it never makes ingest wait.
 
 use std::convert::Infallible;
 use std::sync::Arc;
 use std::time::Duration;
 
 use axum::extract::State;
-use axum::http::{HeaderMap, StatusCode};
+use axum::http::HeaderMap;
 use axum::response::Sse;
 use axum::response::sse::{Event, KeepAlive};
 use futures_util::{Stream, StreamExt, stream};
@@ -19,7 +19,8 @@ use tokio_stream::wrappers::errors::BroadcastStreamRecvError;
 use super::query::{Params, number};
 use crate::app::App;
 use crate::error::ApiError;
-use crate::store::{EventRow, Page};
+use crate::store::sqlite::Snapshot;
+use crate::store::{EventRow, Page, StoreError};
 
 const REPLAY: u32 = 1000;
 const HEARTBEAT: Duration = Duration::from_secs(15);
@@ -33,24 +34,20 @@ pub(crate) async fn tail(
     let resumed = headers.get("last-event-id").and_then(|id| id.to_str().ok()).map(str::to_owned);
     let after = number("after", resumed.or(after).as_deref(), 0..=i64::MAX)?;
     let permit = Arc::clone(&app.tails).try_acquire_owned().map_err(|_| {
-        let message = "too many live tails are open";
-        ApiError::new(StatusCode::SERVICE_UNAVAILABLE, "too_many_tails", message)
+        ApiError::unavailable("too_many_tails", "too many live tails are open", Duration::from_secs(30))
     })?;
     // Subscribed before the replay is read, so that nothing falls between the two.
     let live = BroadcastStream::new(app.queue.tail());
-    let replay = match after {
-        Some(row) => app.read(move |snapshot| snapshot.events(Page::After { row, limit: REPLAY })).await?,
-        None => Vec::new(),
+    let (replay, seen) = match after {
+        Some(row) => app.read(move |snapshot| missed_since(snapshot, row)).await?,
+        None => (Vec::new(), 0),
     };
-    let seen = replay.last().map_or(0, |event| event.row);
-    let replay = stream::iter(replay).map(|event| record(&event));
+    let replay = stream::iter(replay);
     let live = live.filter_map(move |item| {
         let event = match item {
             Ok(event) if event.row <= seen => None,
             Ok(event) => Some(record(&event)),
-            Err(BroadcastStreamRecvError::Lagged(missed)) => {
-                Some(Event::default().event("gap").data(format!("{{\"missed\":{missed}}}")))
-            }
+            Err(BroadcastStreamRecvError::Lagged(missed)) => Some(gap(missed)),
         };
         std::future::ready(event)
     });
@@ -63,6 +60,22 @@ pub(crate) async fn tail(
         Ok(event)
     });
     Ok(Sse::new(events).keep_alive(KeepAlive::new().interval(HEARTBEAT)))
+}
+
+/// What a reader that saw `row` last has missed, and the row after which the live events continue.
+fn missed_since(snapshot: &mut Snapshot<'_>, row: i64) -> Result<(Vec<Event>, i64), StoreError> {
+    let rows = snapshot.events(Page::After { row, limit: REPLAY })?;
+    let last = snapshot.last_row()?;
+    let mut events: Vec<Event> = rows.iter().map(record).collect();
+    let replayed = rows.last().map_or(row, |event| event.row);
+    if let Ok(missed @ 1..) = u64::try_from(last - replayed) {
+        events.push(gap(missed));
+    }
+    Ok((events, last))
+}
+
+fn gap(missed: u64) -> Event {
+    Event::default().event("gap").data(format!("{{\"missed\":{missed}}}"))
 }
 
 fn record(event: &EventRow) -> Event {

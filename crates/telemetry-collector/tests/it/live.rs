@@ -90,3 +90,19 @@ fn an_open_tail_does_not_keep_the_collector_from_ending() {
     let mut rest = String::new();
     while tail.0.read_line(&mut rest).unwrap() != 0 {}
 }
+
+/// A reader that was away for longer than is replayed must learn of it.
+#[test]
+fn what_is_not_replayed_is_announced() {
+    let collector = Collector::start();
+    for batch in (0..1005).collect::<Vec<u64>>().chunks(60) {
+        assert_eq!(collector.send(batch.iter().map(|n| command(*n, 1, NOW, "run", true))).tally().2, 0);
+    }
+    let mut tail = Tail::open(&collector, "/api/v1/events/stream?after=1", "");
+    let rows: Vec<String> = (0..1000).map(|_| tail.next().id).collect();
+    assert_eq!((rows[0].as_str(), rows[999].as_str()), ("2", "1001"));
+    let gap = tail.next();
+    assert_eq!((gap.event.as_str(), gap.data), ("gap", json!({ "missed": 4 })));
+    assert_eq!(collector.send([command(2000, 1, NOW, "run", true)]).tally(), (1, 0, 0));
+    assert_eq!(tail.next().id, "1006");
+}

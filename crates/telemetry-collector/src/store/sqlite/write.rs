@@ -9,7 +9,6 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use rusqlite::{Connection, OptionalExtension, TransactionBehavior};
-use serde_json::Value;
 
 use super::codec::{Intern, as_sent};
 use super::columns::{self, Packed};
@@ -313,7 +312,10 @@ fn same_content(first: &EventRow, again: &NewEvent) -> bool {
         && first.source == again.source
         && first.properties.len() == again.properties.len()
         && first.properties.iter().all(|(property, value)| {
-            again.properties.get(property).is_some_and(|other| value == other || *value == Value::from(OTHER))
+            again
+                .properties
+                .get(property)
+                .is_some_and(|other| value == other || value.as_str() == Some(OTHER))
         })
 }
 
