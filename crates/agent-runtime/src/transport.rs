@@ -133,7 +133,8 @@ impl Transport {
                 Ok(Incoming { status: answer.status, retry_after: answer.retry_after, body })
             }
             Way::Replaying(replayer) => {
-                let interaction = replayer.answer(&request.url, &request.body).map_err(TransportError::Cassette)?;
+                let interaction =
+                    replayer.answer(&request.url, &request.body).map_err(TransportError::Cassette)?;
                 let body = Body::Replayed(Some(Bytes::from(interaction.response_body)));
                 Ok(Incoming { status: interaction.code, retry_after: None, body })
             }

@@ -5,26 +5,55 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::error::{ConfigError, nearest};
 use super::fields::Fields;
 use super::support::{self, Scope, Unsupported};
-use super::{AgentConfig, Config, ModelConfig, ModelRef, Permissions, ProviderConfig, ToolsetConfig, ToolsetKind};
+use super::{
+    AgentConfig, Config, ModelConfig, ModelRef, Permissions, ProviderConfig, ToolsetConfig, ToolsetKind,
+};
 use crate::yaml::{Node, Value};
 
-const TOP: &[&str] =
-    &["version", "agents", "models", "providers", "mcps", "rag", "metadata", "permissions"];
+const TOP: &[&str] = &["version", "agents", "models", "providers", "mcps", "rag", "metadata", "permissions"];
 
 /// Agent keys that do nothing yet.
 const AGENT_LATER: &[&str] = &[
-    "fallback", "sub_agents", "handoffs", "rag", "code_mode_tools", "add_description_parameter",
-    "num_history_items", "add_prompt_files", "commands", "structured_output", "skills", "hooks",
+    "fallback",
+    "sub_agents",
+    "handoffs",
+    "rag",
+    "code_mode_tools",
+    "add_description_parameter",
+    "num_history_items",
+    "add_prompt_files",
+    "commands",
+    "structured_output",
+    "skills",
+    "hooks",
 ];
 
 const AGENT: &[&str] = &[
-    "model", "description", "welcome_message", "instruction", "toolsets", "add_date", "add_environment_info",
+    "model",
+    "description",
+    "welcome_message",
+    "instruction",
+    "toolsets",
+    "add_date",
+    "add_environment_info",
     "max_iterations",
 ];
 
 const MODEL: &[&str] = &[
-    "provider", "model", "temperature", "max_tokens", "top_p", "frequency_penalty", "presence_penalty", "base_url",
-    "parallel_tool_calls", "token_key", "provider_opts", "track_usage", "thinking_budget", "routing",
+    "provider",
+    "model",
+    "temperature",
+    "max_tokens",
+    "top_p",
+    "frequency_penalty",
+    "presence_penalty",
+    "base_url",
+    "parallel_tool_calls",
+    "token_key",
+    "provider_opts",
+    "track_usage",
+    "thinking_budget",
+    "routing",
 ];
 
 /// Reads the whole file.
@@ -33,7 +62,13 @@ pub(super) fn config(file: &str, root: &Node) -> Result<Config, ConfigError> {
     top.only(TOP)?;
     let version = version(&top)?;
     if let Some(node) = top.get("metadata") {
-        Fields::open(file, "metadata", node)?.only(&["author", "license", "description", "readme", "version"])?;
+        Fields::open(file, "metadata", node)?.only(&[
+            "author",
+            "license",
+            "description",
+            "readme",
+            "version",
+        ])?;
     }
     let mut later = Vec::new();
     let providers = named(&top, "providers", |fields, name| provider(fields, name, &mut later))?;
@@ -279,7 +314,8 @@ fn model(
         let known = support::PROVIDER_NAMES.iter().copied().chain(providers.iter().map(|p| p.name.as_str()));
         let error = fields.complain("provider", node, format_args!("unknown provider `{provider}`"));
         return Err(error.with_hint(
-            nearest(&provider, known).or_else(|| Some("a provider of your own needs a `base_url`".to_owned())),
+            nearest(&provider, known)
+                .or_else(|| Some("a provider of your own needs a `base_url`".to_owned())),
         ));
     }
     let (reasoning_effort, effort_later) = thinking(fields, &provider)?;
@@ -312,10 +348,7 @@ fn model(
 }
 
 /// Reads `thinking_budget`: the effort to ask for, and what of it does not work yet.
-fn thinking(
-    fields: &Fields<'_>,
-    provider: &str,
-) -> Result<(Option<String>, Option<String>), ConfigError> {
+fn thinking(fields: &Fields<'_>, provider: &str) -> Result<(Option<String>, Option<String>), ConfigError> {
     let Some(node) = fields.get("thinking_budget") else { return Ok((None, None)) };
     match &node.value {
         Value::Integer(0) => Ok((None, None)),
@@ -455,7 +488,9 @@ fn model_reference(
             Err(fields.complain("model", node, format_args!("no model `{name}`")).with_hint(Some(hint)))
         }
         // A name below `models` may contain a slash.
-        ModelRef::Inline { provider, model } if config.model(&format!("{provider}/{model}")).is_some() => Ok(()),
+        ModelRef::Inline { provider, model } if config.model(&format!("{provider}/{model}")).is_some() => {
+            Ok(())
+        }
         ModelRef::Inline { provider, model } => {
             if model.is_empty() {
                 return Err(fields.complain("model", node, "expected provider/model, found no model"));
