@@ -66,7 +66,6 @@ impl Client {
     /// A client for one endpoint. Secrets are masked in error texts.
     #[must_use]
     pub fn new(endpoint: Endpoint, transport: Transport, policy: Policy, secrets: Vec<Secret>) -> Self {
-        let policy = if transport.is_replay() { policy.without_pauses() } else { policy };
         Self { endpoint, transport, policy, secrets }
     }
 
@@ -109,6 +108,7 @@ impl Client {
                     let random = u64::from_le_bytes(random_bytes());
                     let pause = self.policy.pause(&error, attempt, random).filter(|_| !handed_on);
                     let Some(pause) = pause else { return Err(CallError::Provider(self.explained(error))) };
+                    let pause = if self.transport.is_replay() { Duration::ZERO } else { pause };
                     observer.retry(&error, attempt, pause);
                     tokio::select! {
                         () = cancel.cancelled() => {
