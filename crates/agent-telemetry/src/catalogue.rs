@@ -8,7 +8,7 @@ mod check;
 mod doc;
 mod explain;
 
-pub use check::{CheckedValue, Checked, RejectCode, Rejection};
+pub use check::{Checked, CheckedValue, RejectCode, Rejection};
 pub use doc::{CatalogueDoc, EventDoc, FieldDoc, KindDoc};
 pub use explain::{explain, markdown, preview};
 
@@ -83,7 +83,9 @@ impl Catalogue {
     /// A declared command's path; `unknown` for every other text.
     #[must_use]
     pub fn command(&self, path: &str) -> CommandPath {
-        CommandPath(self.commands.iter().find(|known| **known == path).copied().unwrap_or(crate::name::UNKNOWN))
+        CommandPath(
+            self.commands.iter().find(|known| **known == path).copied().unwrap_or(crate::name::UNKNOWN),
+        )
     }
 
     /// The declared ones among some flag names, given with or without leading dashes and values.

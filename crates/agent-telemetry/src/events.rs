@@ -9,7 +9,8 @@ use crate::catalogue::{CommandPath, FlagSet};
 use crate::error_class::ErrorClass;
 use crate::name::{Agent, Model, Name, Tool};
 use crate::value::{
-    Arch, Caller, Count, ExitCode, InstallId, LanguageTag, Map, Millis, NanoUsd, Os, SessionId, Tokens, Version,
+    Arch, Caller, Count, ExitCode, InstallId, LanguageTag, Map, Millis, NanoUsd, Os, SessionId, Tokens,
+    Version,
 };
 
 /// The version of these definitions, sent as `schema`.
@@ -19,7 +20,10 @@ pub const SCHEMA: u64 = 1;
 #[derive(Debug, Clone, Properties)]
 pub struct Common {
     /// Random installation id.
-    #[field(since = "0.1.0", why = "counts installations instead of events; random, replaced every 13 months")]
+    #[field(
+        since = "0.1.0",
+        why = "counts installations instead of events; random, replaced every 13 months"
+    )]
     pub user_uuid: InstallId,
     /// Release.
     #[field(since = "0.1.0", why = "shows whether a release made something better or worse")]

@@ -195,7 +195,8 @@ impl NamePolicy {
     /// A policy for a machine: words that no name may contain (login, home folder, host), in any case.
     #[must_use]
     pub fn new<'a>(known: KnownNames, private: impl IntoIterator<Item = &'a str>, hide: bool) -> Self {
-        let private = private.into_iter().filter(|word| !word.is_empty()).map(str::to_ascii_lowercase).collect();
+        let private =
+            private.into_iter().filter(|word| !word.is_empty()).map(str::to_ascii_lowercase).collect();
         Self { hide, private, known }
     }
 

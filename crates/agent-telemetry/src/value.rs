@@ -11,10 +11,10 @@ mod numbers;
 
 pub use closed::{Closed, Map, Set};
 pub(crate) use closed::{words_of, write_set, write_word};
-pub(crate) use numbers::{MAX_SAFE, NANO};
 pub use env::{Arch, Caller, LanguageTag, Os, Version};
 pub use ids::{EventId, InstallId, SessionId};
 pub use numbers::{Count, ExitCode, Millis, NanoUsd, Tokens};
+pub(crate) use numbers::{MAX_SAFE, NANO};
 
 use crate::name::{NameKind, NamePolicy};
 

@@ -140,10 +140,13 @@ impl CatalogueDoc {
             None => return Err(Rejection::new(RejectCode::MissingProperty, "properties")),
         };
         let action = given.get("action").and_then(Value::as_str);
-        let definition =
-            self.event(name, action).ok_or_else(|| Rejection::new(RejectCode::UnknownEvent, "event and action"))?;
+        let definition = self
+            .event(name, action)
+            .ok_or_else(|| Rejection::new(RejectCode::UnknownEvent, "event and action"))?;
         let timestamp_ms = match record.get("event_timestamp") {
-            Some(value) => value.as_u64().filter(|ms| *ms <= MAX_SAFE).ok_or_else(|| bad("event_timestamp"))?,
+            Some(value) => {
+                value.as_u64().filter(|ms| *ms <= MAX_SAFE).ok_or_else(|| bad("event_timestamp"))?
+            }
             None => return Err(Rejection::new(RejectCode::MissingProperty, "event_timestamp")),
         };
         let event_id = match record.get("event_id") {
@@ -175,7 +178,8 @@ impl CatalogueDoc {
         let own_action = definition.action.is_some();
         checked.dropped += given
             .keys()
-            .filter(|key| !(own_action && *key == "action") && !fields().any(|field| field.name == **key))
+            .filter(|key| !own_action || *key != "action")
+            .filter(|key| !fields().any(|field| field.name == **key))
             .count();
         Ok(checked)
     }
@@ -191,7 +195,8 @@ fn text<'a>(record: &'a Map<String, Value>, key: &str) -> Result<&'a str, Reject
 fn property(field: &FieldDoc, value: &Value, dropped: &mut usize) -> Result<CheckedValue, Rejection> {
     let bad = || Rejection::new(RejectCode::BadType, field.name.clone());
     let string = || value.as_str().ok_or_else(bad);
-    let number = |max: u64| value.as_u64().filter(|number| *number <= max).map(CheckedValue::Number).ok_or_else(bad);
+    let number =
+        |max: u64| value.as_u64().filter(|number| *number <= max).map(CheckedValue::Number).ok_or_else(bad);
     Ok(match &field.kind {
         KindDoc::Closed { values } => {
             let word = string()?;
@@ -206,7 +211,9 @@ fn property(field: &FieldDoc, value: &Value, dropped: &mut usize) -> Result<Chec
         KindDoc::ExitCode => number(255)?,
         KindDoc::Usd => CheckedValue::NanoUsd(nano_usd(value).ok_or_else(bad)?),
         KindDoc::Uuid => CheckedValue::Uuid(uuid(value).ok_or_else(bad)?),
-        KindDoc::Version => CheckedValue::Version(string().ok().filter(|text| is_version(text)).ok_or_else(bad)?.to_owned()),
+        KindDoc::Version => {
+            CheckedValue::Version(string().ok().filter(|text| is_version(text)).ok_or_else(bad)?.to_owned())
+        }
         KindDoc::Language => {
             CheckedValue::Language(string().ok().filter(|text| is_language(text)).ok_or_else(bad)?.to_owned())
         }
@@ -259,7 +266,8 @@ fn nano_usd(value: &Value) -> Option<u64> {
 
 /// Three numbers and optionally `-alpha.N`, `-beta.N`, `-rc.N` or `-dev`; `dev` alone is what the Go client sends.
 fn is_version(text: &str) -> bool {
-    text == "dev" || (text.starts_with(|c: char| c.is_ascii_digit()) && crate::Version::parse(text).to_string() == text)
+    text == "dev"
+        || (text.starts_with(|c: char| c.is_ascii_digit()) && crate::Version::parse(text).to_string() == text)
 }
 
 /// `de` or `de-DE`.

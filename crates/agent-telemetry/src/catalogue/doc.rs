@@ -190,6 +190,8 @@ impl CatalogueDoc {
     /// The definition of an event: by name and, where there are several of that name, by action.
     #[must_use]
     pub fn event(&self, name: &str, action: Option<&str>) -> Option<&EventDoc> {
-        self.events.iter().find(|event| event.event == name && event.action.as_deref().is_none_or(|own| Some(own) == action))
+        self.events.iter().find(|event| {
+            event.event == name && event.action.as_deref().is_none_or(|own| Some(own) == action)
+        })
     }
 }

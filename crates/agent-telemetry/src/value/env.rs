@@ -98,7 +98,10 @@ impl LanguageTag {
         let language = parts.next().and_then(two_letters);
         let Some(language) = language else { return Self::ENGLISH };
         let region = parts.next().and_then(two_letters);
-        Self { language: language.map(|b| b.to_ascii_lowercase()), region: region.map(|r| r.map(|b| b.to_ascii_uppercase())) }
+        Self {
+            language: language.map(|b| b.to_ascii_lowercase()),
+            region: region.map(|r| r.map(|b| b.to_ascii_uppercase())),
+        }
     }
 }
 

@@ -96,7 +96,8 @@ impl EventId {
     /// an id asks the kernel for nothing.
     #[must_use]
     pub(crate) fn at(unix_ms: u64) -> Self {
-        static SEED: LazyLock<u128> = LazyLock::new(|| Uuid::new_v4().as_u128() ^ Uuid::new_v4().as_u128().rotate_left(64));
+        static SEED: LazyLock<u128> =
+            LazyLock::new(|| Uuid::new_v4().as_u128() ^ Uuid::new_v4().as_u128().rotate_left(64));
         static NEXT: AtomicU64 = AtomicU64::new(0);
         let random = SEED.wrapping_add(u128::from(NEXT.fetch_add(1, Ordering::Relaxed)));
         let mut bytes = [0u8; 10];

@@ -106,7 +106,12 @@ impl NanoUsd {
     /// An amount in dollars, rounded to the nearest nano-dollar; negative, infinite and NaN are nothing.
     #[must_use]
     pub fn from_usd(usd: f64) -> Self {
-        #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, clippy::cast_precision_loss, reason = "`as` saturates, and NaN is 0")]
+        #[expect(
+            clippy::cast_possible_truncation,
+            clippy::cast_sign_loss,
+            clippy::cast_precision_loss,
+            reason = "`as` saturates, and NaN is 0"
+        )]
         let nano = (usd * NANO as f64).round() as u64;
         Self::new(nano)
     }

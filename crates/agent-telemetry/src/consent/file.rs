@@ -1,0 +1,188 @@
+//! `telemetry.json`: the saved choice, its generation, and whether the notice was shown.
+//!
+//! Read on every decision, written rarely: temporary file, then rename, under a lock on its folder, so that showing
+//! the notice in one terminal cannot undo a `disable` in another.
+
+use std::fs;
+use std::io;
+use std::path::Path;
+
+use serde::{Deserialize, Serialize};
+
+use super::{Effect, NOTICE_VERSION};
+use crate::endpoint::Endpoint;
+use crate::files;
+
+const FORMAT: u32 = 1;
+const NAME: &str = "telemetry.json";
+
+/// The content of `telemetry.json`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[non_exhaustive]
+pub struct ConsentFile {
+    /// 1.
+    pub format: u32,
+    /// What the user chose.
+    pub choice: Option<Choice>,
+    /// Rises with every enable, disable and reset; events of another generation are never sent.
+    #[serde(default)]
+    pub generation: u64,
+    /// When and for what the notice was shown.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub notice: Option<Notice>,
+}
+
+impl Default for ConsentFile {
+    fn default() -> Self {
+        Self { format: FORMAT, choice: None, generation: 0, notice: None }
+    }
+}
+
+/// A saved choice.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Choice {
+    /// Explicitly on.
+    On,
+    /// Off.
+    Off,
+}
+
+/// That the notice was shown.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[non_exhaustive]
+pub struct Notice {
+    /// The version of the text.
+    pub version: u32,
+    /// When: Unix time in milliseconds.
+    pub shown_ms: u64,
+    /// The endpoint it named; empty when there was none.
+    pub endpoint: String,
+}
+
+impl Notice {
+    pub(crate) fn shown(endpoint: &Endpoint, now_ms: u64) -> Self {
+        Self {
+            version: NOTICE_VERSION,
+            shown_ms: now_ms,
+            endpoint: endpoint.url().unwrap_or_default().to_owned(),
+        }
+    }
+
+    /// Whether it told about this endpoint: an endpoint beyond this machine must be the one that was named.
+    pub(crate) fn covers(&self, endpoint: &Endpoint) -> bool {
+        self.version >= NOTICE_VERSION
+            && (endpoint.is_loopback() || endpoint.url().is_none_or(|url| url == self.endpoint))
+    }
+}
+
+/// What was found where `telemetry.json` should be.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Saved {
+    /// No file: nothing was said yet.
+    Missing,
+    /// A file.
+    Read(ConsentFile),
+    /// A file that is no consent file.
+    Corrupt,
+    /// A file of a newer program.
+    Newer,
+    /// A file that could not be read.
+    Unreadable(io::ErrorKind),
+}
+
+impl Saved {
+    pub(crate) fn effect(&self) -> Effect {
+        match self {
+            Self::Missing => Effect::Nothing,
+            Self::Read(file) => match file.choice {
+                None => Effect::Nothing,
+                Some(Choice::On) => Effect::On,
+                Some(Choice::Off) => Effect::Off,
+            },
+            Self::Corrupt | Self::Newer | Self::Unreadable(_) => Effect::Off,
+        }
+    }
+
+    pub(crate) fn describe(&self) -> &'static str {
+        match self {
+            Self::Read(ConsentFile { choice: Some(Choice::On), .. }) => "on",
+            Self::Read(ConsentFile { choice: Some(Choice::Off), .. }) => "off",
+            Self::Read(_) | Self::Missing => "none",
+            Self::Corrupt | Self::Newer | Self::Unreadable(_) => self.problem().unwrap_or_default(),
+        }
+    }
+
+    pub(crate) fn problem(&self) -> Option<&'static str> {
+        match self {
+            Self::Missing | Self::Read(_) => None,
+            Self::Corrupt => Some("is corrupt"),
+            Self::Newer => Some("was written by a newer version"),
+            Self::Unreadable(_) => Some("cannot be read"),
+        }
+    }
+
+    pub(crate) fn notice(&self) -> Option<&Notice> {
+        match self {
+            Self::Read(file) => file.notice.as_ref(),
+            _ => None,
+        }
+    }
+
+    pub(crate) fn generation(&self) -> u64 {
+        match self {
+            Self::Read(file) => file.generation,
+            _ => 0,
+        }
+    }
+}
+
+/// Reads the file in a folder.
+pub(crate) fn read(folder: &Path) -> Saved {
+    match fs::read(folder.join(NAME)) {
+        Ok(bytes) => parse(&bytes),
+        Err(error) if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => {
+            Saved::Missing
+        }
+        Err(error) => Saved::Unreadable(error.kind()),
+    }
+}
+
+fn parse(bytes: &[u8]) -> Saved {
+    #[derive(Deserialize)]
+    struct Format {
+        format: u32,
+    }
+    match serde_json::from_slice::<Format>(bytes) {
+        Err(_) => Saved::Corrupt,
+        Ok(Format { format }) if format > FORMAT => Saved::Newer,
+        Ok(_) => serde_json::from_slice(bytes).map_or(Saved::Corrupt, Saved::Read),
+    }
+}
+
+/// Changes the file in a folder, making both when missing. A corrupt or newer file is replaced only when `replace` says
+/// so, because it says off.
+pub(crate) fn update(
+    folder: &Path,
+    replace: bool,
+    change: impl FnOnce(&mut ConsentFile),
+) -> io::Result<ConsentFile> {
+    files::create_private_dir(folder)?;
+    files::with_folder_locked(folder, || {
+        let mut file = match read(folder) {
+            Saved::Read(file) => file,
+            Saved::Missing => ConsentFile::default(),
+            Saved::Unreadable(kind) => return Err(kind.into()),
+            Saved::Corrupt | Saved::Newer if replace => {
+                ConsentFile { generation: files::unix_ms(), ..ConsentFile::default() }
+            }
+            Saved::Corrupt | Saved::Newer => return Err(io::ErrorKind::InvalidData.into()),
+        };
+        change(&mut file);
+        let mut bytes = serde_json::to_vec(&file)?;
+        bytes.push(b'\n');
+        files::replace(&folder.join(NAME), &bytes)?;
+        Ok(file)
+    })
+}

@@ -1,0 +1,308 @@
+//! What is behind the commands `telemetry status`, `enable`, `disable`, `flush`, `log` and the notice.
+
+use std::fs;
+use std::io;
+use std::path::PathBuf;
+use std::sync::PoisonError;
+use std::time::{Duration, Instant};
+
+use serde::Serialize;
+
+use crate::consent::{self, Choice, Notice, Saved, State};
+use crate::delivery::Breaker;
+use crate::files;
+use crate::identity;
+use crate::journal::{Folder, Pending, read_ledger};
+use crate::notice::NoticeText;
+use crate::recorder::{Sender, generation, read_saved};
+use crate::request_log::{LogLine, RequestLog};
+use crate::sender;
+use crate::telemetry::Telemetry;
+use crate::value::InstallId;
+use crate::wire::Losses;
+
+/// Everything `telemetry status` says.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+#[non_exhaustive]
+pub struct Status {
+    /// `on`, `held` or `off`.
+    pub state: &'static str,
+    /// The input that decided.
+    pub decided_by: &'static str,
+    /// All inputs.
+    pub inputs: Vec<StatusInput>,
+    /// Where events go.
+    pub endpoint: Option<String>,
+    /// Why nothing can be sent, when the endpoint is the reason.
+    pub endpoint_problem: Option<&'static str>,
+    /// The installation's id, when there is one.
+    pub user_uuid: Option<String>,
+    /// Folders.
+    pub dirs: StatusDirs,
+    /// What waits.
+    pub pending: StatusPending,
+    /// Bytes in the local log of requests.
+    pub log_bytes: u64,
+    /// Events recorded since the journal folder exists.
+    pub recorded: u64,
+    /// Events given up, by reason.
+    pub losses: Losses,
+    /// The pause after failures.
+    pub breaker: StatusBreaker,
+    /// Unix time in milliseconds when the collector last took something.
+    pub last_delivery_ms: Option<u64>,
+}
+
+/// One input of the decision.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[non_exhaustive]
+pub struct StatusInput {
+    /// Where it comes from.
+    pub name: &'static str,
+    /// What it says.
+    pub value: String,
+    /// `off`, `on`, `hold`, `nothing` or `ignored`.
+    pub effect: &'static str,
+}
+
+/// Folders.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[non_exhaustive]
+pub struct StatusDirs {
+    /// Where `telemetry.json` is.
+    pub config: Option<PathBuf>,
+    /// Where the journal and the log are.
+    pub telemetry: Option<PathBuf>,
+}
+
+/// What waits.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[non_exhaustive]
+pub struct StatusPending {
+    /// Events.
+    pub events: u64,
+    /// Their bytes.
+    pub bytes: u64,
+    /// Unix time in milliseconds when the oldest was recorded, to within the life of its process.
+    pub oldest_ms: Option<u64>,
+}
+
+/// The pause after failures.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[non_exhaustive]
+pub struct StatusBreaker {
+    /// No attempt before this Unix time in milliseconds; absent when attempts are made.
+    pub open_until_ms: Option<u64>,
+    /// Failed attempts in a row.
+    pub failures: u32,
+}
+
+/// What [`Telemetry::flush`] did.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[non_exhaustive]
+pub struct Flushed {
+    /// Events that are still here.
+    pub left: u64,
+    /// Why, when some are.
+    pub reason: Option<String>,
+}
+
+/// What [`Telemetry::disable`] did.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Disabled {
+    /// The id that was deleted, for those who want their stored data erased.
+    pub id: Option<InstallId>,
+}
+
+impl Telemetry {
+    /// The notice, when it is still to be shown.
+    #[must_use]
+    pub fn notice(&self) -> Option<NoticeText> {
+        let decision = self.decision();
+        let setup = &self.shared.setup;
+        decision.notice_due.then(|| NoticeText::new(setup.app, &setup.endpoint, decision.explicit))
+    }
+
+    /// Remembers that the notice was shown: it was written to stderr, and stderr is not `/dev/null`.
+    ///
+    /// # Errors
+    ///
+    /// When it cannot be remembered; then it is shown again, and nothing is sent until then.
+    pub fn notice_shown(&self) -> io::Result<()> {
+        let setup = &self.shared.setup;
+        let notice = Notice::shown(&setup.endpoint, files::unix_ms());
+        consent::update(&self.config_dir()?, false, |file| file.notice = Some(notice)).map(|_| ())
+    }
+
+    fn config_dir(&self) -> io::Result<PathBuf> {
+        let missing =
+            || io::Error::new(io::ErrorKind::NotFound, "there is no configuration folder: HOME is not set");
+        self.shared.setup.dirs.config.clone().ok_or_else(missing)
+    }
+
+    /// Saves an explicit yes. Events that an earlier run held are kept, unless there was a no in between.
+    ///
+    /// # Errors
+    ///
+    /// When the choice cannot be saved.
+    pub fn enable(&self) -> io::Result<()> {
+        let saved = consent::update(&self.config_dir()?, true, |file| {
+            if file.choice == Some(Choice::Off) {
+                file.generation += 1;
+            }
+            file.choice = Some(Choice::On);
+        });
+        saved.map(|_| ())
+    }
+
+    /// Saves a no and deletes the id and everything unsent; with `purge` also the local log of what was sent.
+    ///
+    /// # Errors
+    ///
+    /// When the choice cannot be saved or something cannot be deleted.
+    pub fn disable(&self, purge: bool) -> io::Result<Disabled> {
+        consent::update(&self.config_dir()?, true, |file| {
+            file.choice = Some(Choice::Off);
+            file.generation += 1;
+        })?;
+        let Some(telemetry) = self.shared.setup.dirs.telemetry() else { return Ok(Disabled { id: None }) };
+        let id = identity::forget(&telemetry);
+        Folder::new(&telemetry).purge()?;
+        sender::forget(&telemetry);
+        if purge {
+            RequestLog::new(&telemetry).purge()?;
+        }
+        // Gone when nothing else is in it.
+        let _ = fs::remove_dir(&telemetry);
+        Ok(Disabled { id })
+    }
+
+    /// Makes a new installation id with the next record and drops everything unsent; returns the old id.
+    ///
+    /// # Errors
+    ///
+    /// When it cannot be saved or something cannot be deleted.
+    pub fn reset_id(&self) -> io::Result<Option<InstallId>> {
+        consent::update(&self.config_dir()?, false, |file| file.generation += 1)?;
+        let Some(telemetry) = self.shared.setup.dirs.telemetry() else { return Ok(None) };
+        let id = identity::forget(&telemetry);
+        Folder::new(&telemetry).purge()?;
+        Ok(id)
+    }
+
+    /// Sends everything that may be sent, breaker or not, and waits for at most `timeout`.
+    #[must_use]
+    pub fn flush(&self, timeout: Duration) -> Flushed {
+        let decision = self.decision();
+        let Some(recorder) = self.recorder() else { return Flushed { left: 0, reason: None } };
+        let folder = recorder.folder.as_ref();
+        let left = || folder.map_or(Pending::default(), |folder| folder.pending(recorder.generation)).events;
+        if !recorder.may_send {
+            let reason = match decision.state {
+                State::Held if decision.decided_by == "notice" => {
+                    "held: the notice was not shown before this run".to_owned()
+                }
+                _ => self.shared.setup.endpoint.problem().unwrap_or("held").to_owned(),
+            };
+            let left = left();
+            return Flushed { left, reason: (left > 0).then_some(reason) };
+        }
+        let deadline = Instant::now() + timeout;
+        let mut live = recorder.lock();
+        live.flush_until = Some(deadline);
+        if live.sender == Sender::None {
+            sender::start(recorder, &mut live);
+        }
+        recorder.changed.notify_all();
+        let mut reason = None;
+        loop {
+            let now = Instant::now();
+            match live.sender {
+                Sender::Idle => break,
+                Sender::Paused | Sender::None if live.flush_until.is_none() => {
+                    reason = Some(format!(
+                        "{} did not take them; see `telemetry log`",
+                        self.shared.setup.endpoint.describe()
+                    ));
+                    break;
+                }
+                _ if now >= deadline => {
+                    reason = Some("no answer in time".to_owned());
+                    break;
+                }
+                _ => {}
+            }
+            let wait = deadline.saturating_duration_since(now);
+            live = recorder.changed.wait_timeout(live, wait).unwrap_or_else(PoisonError::into_inner).0;
+        }
+        drop(live);
+        let left = left();
+        let elsewhere = || "another process is still writing or sending them".to_owned();
+        Flushed { left, reason: (left > 0).then(|| reason.unwrap_or_else(elsewhere)) }
+    }
+
+    /// Everything `telemetry status` says; reads, but records, sends and changes nothing.
+    #[must_use]
+    pub fn status(&self) -> Status {
+        let setup = &self.shared.setup;
+        let decision = self.decision();
+        let telemetry = setup.dirs.telemetry();
+        let folder = telemetry.as_deref().map(Folder::new);
+        let pending = folder.as_ref().map(|folder| folder.pending(self.generation())).unwrap_or_default();
+        let ledger = folder.as_ref().and_then(|folder| read_ledger(folder.path()));
+        let (recorded, mut losses) =
+            ledger.map_or((0, Losses::default()), |ledger| (ledger.recorded, ledger.losses));
+        losses.rejected += pending.rejected;
+        losses.too_big += pending.too_big;
+        let breaker: Breaker = sender::recall(setup);
+        let open = !breaker.allows(files::unix_ms(), setup.version);
+        Status {
+            state: decision.state.as_str(),
+            decided_by: decision.decided_by,
+            inputs: decision
+                .inputs
+                .iter()
+                .map(|line| StatusInput {
+                    name: line.name,
+                    value: line.value.clone(),
+                    effect: line.effect.as_str(),
+                })
+                .collect(),
+            endpoint: setup.endpoint.url().map(str::to_owned),
+            endpoint_problem: setup.endpoint.problem(),
+            user_uuid: telemetry.as_deref().and_then(identity::peek).map(|id| id.to_string()),
+            dirs: StatusDirs { config: setup.dirs.config.clone(), telemetry: telemetry.clone() },
+            pending: StatusPending {
+                events: pending.events,
+                bytes: pending.bytes,
+                oldest_ms: pending.oldest_ms,
+            },
+            log_bytes: telemetry.as_deref().map_or(0, |telemetry| RequestLog::new(telemetry).bytes()),
+            recorded: recorded + pending.records + pending.too_big,
+            losses,
+            breaker: StatusBreaker {
+                open_until_ms: open.then_some(breaker.open_until_ms),
+                failures: breaker.failures,
+            },
+            last_delivery_ms: breaker.delivered_ms,
+        }
+    }
+
+    /// The local log of requests, oldest first.
+    #[must_use]
+    pub fn log(&self) -> Vec<LogLine> {
+        let telemetry = self.shared.setup.dirs.telemetry();
+        telemetry.map(|telemetry| RequestLog::new(&telemetry).lines()).unwrap_or_default()
+    }
+
+    /// The records that wait, as they would be sent, oldest first.
+    #[must_use]
+    pub fn pending(&self) -> Vec<String> {
+        let (saved, other): (Saved, _) = read_saved(&self.shared.setup.dirs);
+        let generation = generation(&saved, other.as_ref());
+        let folder = self.shared.setup.dirs.telemetry().map(|telemetry| Folder::new(&telemetry));
+        let records = folder.map(|folder| folder.pending_records(generation)).unwrap_or_default();
+        records.into_iter().map(|record| String::from_utf8_lossy(&record).into_owned()).collect()
+    }
+}
