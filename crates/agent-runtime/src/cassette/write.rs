@@ -91,8 +91,10 @@ impl Recorder {
 
 /// Writes a text as YAML: a block if it has lines, single quotes if it has none, else escaped.
 pub(super) fn scalar(text: &str, indent: usize) -> String {
-    let plain = |c: char| matches!(c, ' '..='~' | '\u{a0}'..='\u{d7ff}' | '\u{e000}'..='\u{fefe}' | '\u{10000}'..)
-        && !matches!(c, '\u{2028}' | '\u{2029}');
+    let plain = |c: char| {
+        matches!(c, ' '..='~' | '\u{a0}'..='\u{d7ff}' | '\u{e000}'..='\u{fefe}' | '\u{10000}'..)
+            && !matches!(c, '\u{2028}' | '\u{2029}')
+    };
     if !text.contains('\n') && text.chars().all(plain) {
         return format!("'{}'", text.replace('\'', "''"));
     }
@@ -105,7 +107,8 @@ pub(super) fn scalar(text: &str, indent: usize) -> String {
             None => ("|-", text),
         };
         let pad = " ".repeat(indent);
-        let lines = body.split('\n').map(|line| if line.is_empty() { String::new() } else { format!("{pad}{line}") });
+        let lines =
+            body.split('\n').map(|line| if line.is_empty() { String::new() } else { format!("{pad}{line}") });
         return format!("{header}\n{}", lines.collect::<Vec<_>>().join("\n"));
     }
     let mut out = String::from("\"");

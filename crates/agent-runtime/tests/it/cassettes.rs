@@ -3,14 +3,17 @@
 use std::os::unix::fs::PermissionsExt;
 use std::sync::Arc;
 
-use agent_runtime::{Agent, Choice, Environment, Event, Keys, Recorder, Replayer, ToolStatus, Transport, TurnOutcome, http};
+use agent_runtime::{
+    Agent, Choice, Environment, Event, Keys, Recorder, Replayer, ToolStatus, Transport, TurnOutcome, http,
+};
 use proptest::prelude::*;
 use serde_json::{Value, json};
 
 use crate::server::{Script, Server, calls, done, finish, says, text};
 use crate::setup::{Notes, Stage, agent_file, environment};
 
-const FILE: &str = "agents: { root: { model: openai/gpt-4o, instruction: Help., toolsets: [{ type: filesystem }] } }";
+const FILE: &str =
+    "agents: { root: { model: openai/gpt-4o, instruction: Help., toolsets: [{ type: filesystem }] } }";
 
 fn replay(cassette: &str) -> (Stage, Arc<Replayer>) {
     let replayer = Arc::new(Replayer::from_yaml("tape.yaml", cassette).unwrap());
@@ -110,11 +113,23 @@ fn unmatched_and_exhausted_name_the_interaction() {
     );
     let (mut stage, replayer) = replay(&cassette);
     stage.turn("my key is [masked], first", &mut Notes::default());
-    let (mut again, _) = (Stage::build(FILE, Transport::replaying(Arc::clone(&replayer)), |s| s, &Environment::default(), &Choice::default().keys(Keys::Unused)), ());
+    let (mut again, _) = (
+        Stage::build(
+            FILE,
+            Transport::replaying(Arc::clone(&replayer)),
+            |s| s,
+            &Environment::default(),
+            &Choice::default().keys(Keys::Unused),
+        ),
+        (),
+    );
     let mut notes = Notes::default();
     assert_eq!(again.turn("my key is [masked], first", &mut notes), TurnOutcome::Failed);
     let (_, text) = notes.errors().remove(0);
-    assert!(text.starts_with("tape.yaml: interaction 0 answers ") && text.ends_with("and was already used"), "{text}");
+    assert!(
+        text.starts_with("tape.yaml: interaction 0 answers ") && text.ends_with("and was already used"),
+        "{text}"
+    );
 }
 
 /// The form in which the Go program writes, with invented content.

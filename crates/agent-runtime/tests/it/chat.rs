@@ -10,7 +10,11 @@ use serde_json::json;
 use crate::server::{call, chunk, done, finish, text, usage};
 
 fn tool(name: &str) -> ToolDefinition {
-    ToolDefinition { name: name.to_owned(), description: "d".to_owned(), parameters: json!({ "type": "object" }) }
+    ToolDefinition {
+        name: name.to_owned(),
+        description: "d".to_owned(),
+        parameters: json!({ "type": "object" }),
+    }
 }
 
 fn deltas(events: &[String]) -> Vec<Delta> {
@@ -50,7 +54,10 @@ fn a_request_as_it_is_sent() {
     let messages = [
         Message::System("s".to_owned()),
         Message::User("u".to_owned()),
-        Message::Assistant { text: String::new(), calls: vec![a_call("c1", "t", "{\"a\":1}"), a_call("c2", "t", "{\"a\":")] },
+        Message::Assistant {
+            text: String::new(),
+            calls: vec![a_call("c1", "t", "{\"a\":1}"), a_call("c2", "t", "{\"a\":")],
+        },
         Message::Tool { call_id: "c1".to_owned(), text: "r".to_owned() },
         Message::Tool { call_id: "c2".to_owned(), text: "r".to_owned() },
         Message::Assistant { text: "done".to_owned(), calls: Vec::new() },
@@ -117,7 +124,9 @@ fn content_in_the_chunk_that_finishes_is_kept() {
 fn calls_in_pieces_and_a_finish_that_says_stop() {
     let piece = |delta| chunk(json!({ "tool_calls": [delta] }), None);
     let got = reply(&[
-        piece(json!({ "index": 0, "id": "a", "type": "function", "function": { "name": "x", "arguments": "{" } })),
+        piece(
+            json!({ "index": 0, "id": "a", "type": "function", "function": { "name": "x", "arguments": "{" } }),
+        ),
         piece(json!({ "index": 1, "id": "b", "function": { "name": "y", "arguments": "" } })),
         piece(json!({ "index": 0, "function": { "arguments": "\"p\":1}" } })),
         piece(json!({ "index": 1, "function": { "arguments": "{}" } })),
@@ -150,7 +159,9 @@ fn calls_without_ids_or_indexes_or_with_the_same_twice() {
     let got = reply(&[call(0, "a", "x", &json!({})), call(1, "a", "y", &json!({}))]);
     assert_eq!(got.calls, [a_call("a", "x", "{}"), a_call("fresh_1", "y", "{}")]);
     // Arguments as an object.
-    let got = reply(&[whole(json!({ "index": 0, "id": "a", "function": { "name": "x", "arguments": { "p": 1 } } }))]);
+    let got = reply(&[whole(
+        json!({ "index": 0, "id": "a", "function": { "name": "x", "arguments": { "p": 1 } } }),
+    )]);
     assert_eq!(got.calls, [a_call("a", "x", "{\"p\":1}")]);
 }
 
@@ -220,7 +231,9 @@ fn errors_in_the_stream_keep_their_meaning() {
         ProviderError::RateLimited { retry_after: None, .. }
     ));
     assert_eq!(
-        error(json!({ "error": { "code": 400, "type": "exceed_context_size_error", "message": "4030 > 2048" } })),
+        error(
+            json!({ "error": { "code": 400, "type": "exceed_context_size_error", "message": "4030 > 2048" } })
+        ),
         ProviderError::ContextTooLong("4030 > 2048".to_owned())
     );
     assert_eq!(

@@ -69,7 +69,10 @@ fn a_whole_file() {
     assert!(root.add_date && root.add_environment_info);
     assert_eq!(root.toolsets.len(), 2);
     assert_eq!(root.toolsets[0].kind, ToolsetKind::Filesystem { ignore_vcs: true });
-    assert_eq!(root.toolsets[0].tools.as_deref(), Some(&["read_file".to_owned(), "list_directory".to_owned()][..]));
+    assert_eq!(
+        root.toolsets[0].tools.as_deref(),
+        Some(&["read_file".to_owned(), "list_directory".to_owned()][..])
+    );
     assert_eq!(config.model("smart").unwrap().temperature, Some(0.2));
     assert_eq!(config.permissions.deny, ["shell:cmd=rm*"]);
     assert_eq!(config.unsupported(), []);
@@ -97,11 +100,15 @@ fn unknown_keys_name_their_place_and_the_nearest_key() {
         "agent.yaml:1:1: unknown key `agent` (did you mean `agents`?)"
     );
     assert_eq!(
-        complaint("agents:\n  root:\n    model: openai/x\n    toolsets:\n      - type: shell\n        comand: x\n"),
+        complaint(
+            "agents:\n  root:\n    model: openai/x\n    toolsets:\n      - type: shell\n        comand: x\n"
+        ),
         "agent.yaml:6:9: unknown key `comand` in agents.root.toolsets[0] (known keys: type, tools, instruction, toon, model, defer, name, env)"
     );
     assert_eq!(
-        complaint("agents: { root: { model: m } }\nmodels:\n  m: { provider: openai, model: x, temprature: 1 }\n"),
+        complaint(
+            "agents: { root: { model: m } }\nmodels:\n  m: { provider: openai, model: x, temprature: 1 }\n"
+        ),
         "agent.yaml:3:36: unknown key `temprature` in models.m (did you mean `temperature`?)"
     );
 }
@@ -109,26 +116,46 @@ fn unknown_keys_name_their_place_and_the_nearest_key() {
 #[test]
 fn dangling_references_and_wrong_values_name_their_place() {
     let cases = [
-        ("agents:\n  root:\n    model: smrt\nmodels:\n  smart: { provider: openai, model: x }\n",
-         "agent.yaml:3:12: agents.root.model: no model `smrt` (did you mean `smart`?)"),
-        ("agents:\n  root:\n    model: opnai/gpt\n",
-         "agent.yaml:3:12: agents.root.model: unknown provider `opnai` (did you mean `openai`?)"),
-        ("agents:\n  root:\n    model: openai/x\n    sub_agents: [helpr]\n  helper:\n    model: openai/x\n",
-         "agent.yaml:4:18: agents.root.sub_agents: no `helpr` (did you mean `helper`?)"),
-        ("agents:\n  root:\n    model: openai/x\n    toolsets:\n      - type: filesytem\n",
-         "agent.yaml:5:15: agents.root.toolsets[0].type: unknown toolset `filesytem` (did you mean `filesystem`?)"),
-        ("agents:\n  root:\n    model: openai/x\n    toolsets:\n      - type: filesystem\n        tools: [read_fil]\n",
-         "agent.yaml:6:17: agents.root.toolsets[0].tools: no tool `read_fil` (did you mean `read_file`?)"),
-        ("agents:\n  root:\n    model: openai/x\n    max_iterations: many\n",
-         "agent.yaml:4:21: agents.root.max_iterations: expected a whole number, found text"),
-        ("agents:\n  root:\n    model: openai/x\n    add_date: yes\n",
-         "agent.yaml:4:15: agents.root.add_date: expected true or false, found text"),
-        ("version: \"99\"\nagents: { root: { model: openai/x } }\n",
-         "agent.yaml:1:10: version: `99` is not a version from 1 to 7"),
-        ("agents: { root: { model: m } }\nmodels:\n  m: { provider: mine, model: x }\n",
-         "agent.yaml:3:18: models.m.provider: unknown provider `mine` (a provider of your own needs a `base_url`)"),
-        ("agents: { root: { model: openai/x } }\npermissions:\n  deny: ['shell:rm']\n",
-         "agent.yaml:3:10: permissions.deny: `shell:rm`: expected tool:argument=value"),
+        (
+            "agents:\n  root:\n    model: smrt\nmodels:\n  smart: { provider: openai, model: x }\n",
+            "agent.yaml:3:12: agents.root.model: no model `smrt` (did you mean `smart`?)",
+        ),
+        (
+            "agents:\n  root:\n    model: opnai/gpt\n",
+            "agent.yaml:3:12: agents.root.model: unknown provider `opnai` (did you mean `openai`?)",
+        ),
+        (
+            "agents:\n  root:\n    model: openai/x\n    sub_agents: [helpr]\n  helper:\n    model: openai/x\n",
+            "agent.yaml:4:18: agents.root.sub_agents: no `helpr` (did you mean `helper`?)",
+        ),
+        (
+            "agents:\n  root:\n    model: openai/x\n    toolsets:\n      - type: filesytem\n",
+            "agent.yaml:5:15: agents.root.toolsets[0].type: unknown toolset `filesytem` (did you mean `filesystem`?)",
+        ),
+        (
+            "agents:\n  root:\n    model: openai/x\n    toolsets:\n      - type: filesystem\n        tools: [read_fil]\n",
+            "agent.yaml:6:17: agents.root.toolsets[0].tools: no tool `read_fil` (did you mean `read_file`?)",
+        ),
+        (
+            "agents:\n  root:\n    model: openai/x\n    max_iterations: many\n",
+            "agent.yaml:4:21: agents.root.max_iterations: expected a whole number, found text",
+        ),
+        (
+            "agents:\n  root:\n    model: openai/x\n    add_date: yes\n",
+            "agent.yaml:4:15: agents.root.add_date: expected true or false, found text",
+        ),
+        (
+            "version: \"99\"\nagents: { root: { model: openai/x } }\n",
+            "agent.yaml:1:10: version: `99` is not a version from 1 to 7",
+        ),
+        (
+            "agents: { root: { model: m } }\nmodels:\n  m: { provider: mine, model: x }\n",
+            "agent.yaml:3:18: models.m.provider: unknown provider `mine` (a provider of your own needs a `base_url`)",
+        ),
+        (
+            "agents: { root: { model: openai/x } }\npermissions:\n  deny: ['shell:rm']\n",
+            "agent.yaml:3:10: permissions.deny: `shell:rm`: expected tool:argument=value",
+        ),
         ("models: {}\n", "agent.yaml:1:1: no agents: the file needs at least one below `agents`"),
     ];
     for (text, expected) in cases {
@@ -203,7 +230,8 @@ models:
 
 #[test]
 fn only_what_the_chosen_agent_needs_is_refused() {
-    let text = "agents:\n  root: { model: anthropic/x, sub_agents: [simple] }\n  simple: { model: openai/gpt-4o }\n";
+    let text =
+        "agents:\n  root: { model: anthropic/x, sub_agents: [simple] }\n  simple: { model: openai/gpt-4o }\n";
     let environment = variables(&[("OPENAI_API_KEY", "k")]);
     let config = read(text);
     assert!(Agent::new(&config, &Choice::default(), &environment).is_err());
@@ -225,7 +253,9 @@ fn a_missing_key_is_named_before_anything_starts() {
         "model `openai/gpt-4o` needs a key: the variable OPENAI_API_KEY is not set"
     );
     assert_eq!(
-        error("agents: { root: { model: m } }\nmodels: { m: { provider: mistral, model: x, token_key: MY_KEY } }"),
+        error(
+            "agents: { root: { model: m } }\nmodels: { m: { provider: mistral, model: x, token_key: MY_KEY } }"
+        ),
         "model `m` needs a key: the variable MY_KEY is not set"
     );
     // Custom providers do not switch the check off for the others.
@@ -261,18 +291,33 @@ fn endpoint(text: &str, list: &[(&str, &str)]) -> (String, &'static str) {
 #[test]
 fn addresses_and_who_gets_a_key() {
     let of = |model: &str, list: &[(&str, &str)]| {
-        endpoint(&format!("agents: {{ root: {{ model: m }} }}\nmodels: {{ m: {{ model: x, {model} }} }}"), list)
+        endpoint(
+            &format!("agents: {{ root: {{ model: m }} }}\nmodels: {{ m: {{ model: x, {model} }} }}"),
+            list,
+        )
     };
     let key = [("OPENAI_API_KEY", "k"), ("AZURE_API_KEY", "k")];
-    assert_eq!(of("provider: openai", &key), ("https://api.openai.com/v1/chat/completions".to_owned(), "bearer"));
-    assert_eq!(of("provider: ollama", &[]), ("http://localhost:11434/v1/chat/completions".to_owned(), "none"));
+    assert_eq!(
+        of("provider: openai", &key),
+        ("https://api.openai.com/v1/chat/completions".to_owned(), "bearer")
+    );
+    assert_eq!(
+        of("provider: ollama", &[]),
+        ("http://localhost:11434/v1/chat/completions".to_owned(), "none")
+    );
     assert_eq!(
         of("provider: dmr", &[("MODEL_RUNNER_HOST", "http://runner:1/")]),
         ("http://runner:1/engines/v1/chat/completions".to_owned(), "none")
     );
     assert_eq!(
-        of("provider: azure, base_url: 'https://r.example/openai/deployments/d', provider_opts: { api_version: '2024-10-21' }", &key),
-        ("https://r.example/openai/deployments/d/chat/completions?api-version=2024-10-21".to_owned(), "api-key")
+        of(
+            "provider: azure, base_url: 'https://r.example/openai/deployments/d', provider_opts: { api_version: '2024-10-21' }",
+            &key
+        ),
+        (
+            "https://r.example/openai/deployments/d/chat/completions?api-version=2024-10-21".to_owned(),
+            "api-key"
+        )
     );
     // This machine may have the usual key; another host only if the file says so.
     assert_eq!(of("provider: openai, base_url: 'http://127.0.0.1:9/v1/'", &key).1, "bearer");
@@ -280,13 +325,20 @@ fn addresses_and_who_gets_a_key() {
     assert_eq!(of("provider: openai, base_url: 'https://elsewhere.example/v1'", &key).1, "none");
     assert_eq!(of("provider: openai, base_url: 'https://127.0.0.1.example/v1'", &key).1, "none");
     assert_eq!(of("provider: openai, base_url: 'https://localhost@elsewhere.example/v1'", &key).1, "none");
-    assert_eq!(of("provider: openai, base_url: 'https://elsewhere.example/v1', token_key: OPENAI_API_KEY", &key).1, "bearer");
-    assert_eq!(of("provider: whatever, base_url: 'http://h/v1'", &key), ("http://h/v1/chat/completions".to_owned(), "none"));
+    assert_eq!(
+        of("provider: openai, base_url: 'https://elsewhere.example/v1', token_key: OPENAI_API_KEY", &key).1,
+        "bearer"
+    );
+    assert_eq!(
+        of("provider: whatever, base_url: 'http://h/v1'", &key),
+        ("http://h/v1/chat/completions".to_owned(), "none")
+    );
 }
 
 #[test]
 fn env_files_come_first_and_are_read_strictly() {
-    let file = agent_runtime::parse_env_file("# c\n\nexport A=1\nB = \"two words\"\nC='x'\nD=a=b\nE=\n").unwrap();
+    let file =
+        agent_runtime::parse_env_file("# c\n\nexport A=1\nB = \"two words\"\nC='x'\nD=a=b\nE=\n").unwrap();
     let environment = variables(&[("A", "0"), ("E", "process"), ("F", "f")]).with_file(file);
     let get = |name| environment.get(name);
     assert_eq!(get("A"), Some("1"));

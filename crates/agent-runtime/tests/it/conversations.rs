@@ -33,7 +33,8 @@ fn a_turn_with_a_tool_from_beginning_to_end() {
     );
     let seen = server.seen();
     assert_eq!(seen[0].path, "/v1/chat/completions");
-    let header = |name: &str| seen[0].headers.iter().find(|(key, _)| key == name).map(|(_, value)| value.clone());
+    let header =
+        |name: &str| seen[0].headers.iter().find(|(key, _)| key == name).map(|(_, value)| value.clone());
     assert_eq!(header("authorization").as_deref(), Some("Bearer sk-canary-0123456789"));
     assert_eq!(header("user-agent").as_deref(), Some("test/1"));
     assert_eq!(seen[0].body["messages"][0], json!({ "role": "system", "content": "You help." }));
@@ -47,7 +48,8 @@ fn events_as_json() {
     let mut stage = Stage::new(&server);
     let mut notes = Notes::default();
     stage.turn("?", &mut notes);
-    let mut lines: Vec<Value> = notes.events.iter().map(|event| serde_json::to_value(event).unwrap()).collect();
+    let mut lines: Vec<Value> =
+        notes.events.iter().map(|event| serde_json::to_value(event).unwrap()).collect();
     for line in &mut lines {
         let line = line.as_object_mut().unwrap();
         // Ids and durations are different every time.
@@ -95,7 +97,8 @@ fn text_arrives_while_the_model_still_speaks() {
 
 #[test]
 fn tool_calls_that_finish_with_stop_still_get_their_results_to_the_model() {
-    let first = Script::Events(vec![call(0, "a", "read_file", &json!({ "path": "x" })), finish("stop"), done()]);
+    let first =
+        Script::Events(vec![call(0, "a", "read_file", &json!({ "path": "x" })), finish("stop"), done()]);
     let server = Server::start([first, says("ok")]);
     let mut stage = Stage::new(&server);
     let mut notes = Notes::default();
@@ -127,7 +130,8 @@ fn a_call_that_the_token_limit_cut_off_is_dropped() {
         json!({ "tool_calls": [{ "index": 0, "id": "c", "function": { "name": "read_file", "arguments": "{" } }] }),
         Some("length"),
     );
-    let server = Server::start([Script::Events(vec![cut, done()]), Script::Events(vec![alone, done()]), says("hi")]);
+    let server =
+        Server::start([Script::Events(vec![cut, done()]), Script::Events(vec![alone, done()]), says("hi")]);
     let mut stage = Stage::new(&server);
     let mut notes = Notes::default();
     assert_eq!(stage.turn("?", &mut notes), TurnOutcome::Limit);
@@ -141,7 +145,10 @@ fn wrong_calls_are_answered_so_that_the_model_can_do_better() {
     let wrong = Script::Events(vec![
         call(0, "a", "read_fil", &json!({ "path": "x" })),
         call(1, "b", "read_file", &json!({ "file": "x" })),
-        chunk(json!({ "tool_calls": [{ "index": 2, "id": "c", "function": { "name": "shell", "arguments": "ls" } }] }), None),
+        chunk(
+            json!({ "tool_calls": [{ "index": 2, "id": "c", "function": { "name": "shell", "arguments": "ls" } }] }),
+            None,
+        ),
         call(3, "d", "search_files_content", &json!({ "path": ".", "query": "a.b", "is_regex": true })),
         finish("tool_calls"),
         done(),
@@ -226,7 +233,8 @@ fn a_model_that_repeats_itself_is_stopped() {
 #[test]
 fn max_iterations_counts_model_calls_of_a_turn() {
     let server = Server::start([calls(&[read_file("a")]), calls(&[read_file("b")]), says("hi")]);
-    let file = agent_file(&server.base_url, "").replace("    model: m\n", "    model: m\n    max_iterations: 2\n");
+    let file =
+        agent_file(&server.base_url, "").replace("    model: m\n", "    model: m\n    max_iterations: 2\n");
     let mut stage = Stage::with_file(&file);
     let mut notes = Notes::default();
     assert_eq!(stage.turn("?", &mut notes), TurnOutcome::Limit);
@@ -367,7 +375,11 @@ fn an_answer_that_breaks_off_is_tried_again_only_if_nothing_was_shown() {
 fn a_silent_provider_is_given_up() {
     let (_open, gate1) = gate();
     let (_open2, gate2) = gate();
-    let server = Server::start([Script::Gated(vec![text("a")], gate1, vec![]), Script::Gated(vec![], gate2, vec![]), says("c")]);
+    let server = Server::start([
+        Script::Gated(vec![text("a")], gate1, vec![]),
+        Script::Gated(vec![], gate2, vec![]),
+        says("c"),
+    ]);
     let file = agent_file(&server.base_url, "");
     let idle = Duration::from_millis(100);
     let mut stage = Stage::with(&file, |options| options.idle_timeout(idle), |settings| settings);
@@ -420,7 +432,10 @@ fn the_system_prompt_has_what_the_file_asks_for() {
     stage.turn("?", &mut Notes::default());
     let bodies = server.bodies();
     let prompt = bodies[0]["messages"][0]["content"].as_str().unwrap();
-    assert!(prompt.starts_with("You help.\n\nBe careful.\n\nToday's date: 2026-11-22\n\nWorking folder: /"), "{prompt}");
+    assert!(
+        prompt.starts_with("You help.\n\nBe careful.\n\nToday's date: 2026-11-22\n\nWorking folder: /"),
+        "{prompt}"
+    );
 }
 
 #[test]

@@ -57,7 +57,9 @@ fn reading() {
             error("b: is a folder"),
             error("binary: is not a text file"),
             ok("=== a.txt ===\nalpha\n\n=== nope ===\nerror: nope: No such file or directory (os error 2)\n"),
-            ok(r#"[{"content":"alpha\n","path":"a.txt"},{"error":"nope: No such file or directory (os error 2)","path":"nope"}]"#),
+            ok(
+                r#"[{"content":"alpha\n","path":"a.txt"},{"error":"nope: No such file or directory (os error 2)","path":"nope"}]"#
+            ),
             error("=== nope ===\nerror: nope: No such file or directory (os error 2)\n"),
             ok("FILE a.txt\nDIR b\nFILE binary\nDIR empty\nLINK link\n"),
             ok("the folder is empty\n"),
@@ -72,13 +74,18 @@ fn what_a_model_sees_of_a_big_file_is_capped() {
     let (results, _) = run(big, &[("read_file", json!({ "path": "big" }))]);
     let text = &results[0].1;
     assert!(text.len() < 100_100, "{}", text.len());
-    assert!(text.ends_with("é\n[cut: the first 96000 of 400000 bytes are shown]"), "{}", &text[text.len() - 80..]);
+    assert!(
+        text.ends_with("é\n[cut: the first 96000 of 400000 bytes are shown]"),
+        "{}",
+        &text[text.len() - 80..]
+    );
 }
 
 #[test]
 fn a_pipe_does_not_hold_a_turn_up() {
     let pipe = |stage: &Stage| {
-        let made = std::process::Command::new("mkfifo").arg(stage.folder.path().join("pipe")).status().unwrap();
+        let made =
+            std::process::Command::new("mkfifo").arg(stage.folder.path().join("pipe")).status().unwrap();
         assert!(made.success());
     };
     let (results, _) = run(
@@ -89,7 +96,8 @@ fn a_pipe_does_not_hold_a_turn_up() {
             ("search_files_content", json!({ "path": ".", "query": "x" })),
         ],
     );
-    let expected = [error("pipe: is not a regular file"), error("pipe: is not a regular file"), ok("no matches\n")];
+    let expected =
+        [error("pipe: is not a regular file"), error("pipe: is not a regular file"), ok("no matches\n")];
     assert_eq!(results, expected);
 }
 
@@ -107,7 +115,10 @@ fn trees_and_searches() {
         &[
             ("directory_tree", json!({ "path": "." })),
             ("search_files_content", json!({ "path": ".", "query": "needle" })),
-            ("search_files_content", json!({ "path": ".", "query": "needle", "excludePatterns": ["target"] })),
+            (
+                "search_files_content",
+                json!({ "path": ".", "query": "needle", "excludePatterns": ["target"] }),
+            ),
             ("search_files_content", json!({ "path": "src/main.rs", "query": "needle", "is_regex": false })),
             ("search_files_content", json!({ "path": "src", "query": "root:" })),
         ],
@@ -167,7 +178,9 @@ fn changing() {
             ok("edited a.txt: 2 replaced"),
             ok("wrote 8 bytes to b.txt"),
             error("b.txt: edit 2: oldText does not occur in the file; nothing was changed"),
-            error("b.txt: edit 1: oldText occurs more than once, give more of what is around it; nothing was changed"),
+            error(
+                "b.txt: edit 1: oldText occurs more than once, give more of what is around it; nothing was changed"
+            ),
             error("none: No such file or directory (os error 2)"),
             ok("made p/q\nmade r\n"),
             error("removed r\np: Directory not empty (os error 39)\n"),
@@ -215,7 +228,10 @@ fn only_reading_inside_the_working_folder_is_unasked() {
     assert_eq!(notes.questions(), 9);
     assert_eq!(stage.read("inside"), "fine");
     // Searching the folder itself does not leave it through the link.
-    let server = Server::start([calls(&[("search_files_content", json!({ "path": ".", "query": "secret" }))]), says("ok")]);
+    let server = Server::start([
+        calls(&[("search_files_content", json!({ "path": ".", "query": "secret" }))]),
+        says("ok"),
+    ]);
     let mut stage = Stage::new(&server);
     std::os::unix::fs::symlink(outside.path(), stage.folder.path().join("link")).unwrap();
     let mut notes = Notes::answering([Answer::Yes]);

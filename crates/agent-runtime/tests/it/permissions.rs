@@ -72,7 +72,10 @@ fn an_allowed_command_brings_no_other_along() {
 #[test]
 fn a_denied_command_is_found_wherever_the_stars_lead() {
     let list = [shell("rm -rf x"), shell("  rm x"), shell("cd /tmp/a/b; rm x"), shell("echo arm")];
-    assert_eq!(outcomes("{ allow: [shell], deny: ['shell:cmd=rm*', 'shell:cmd=*; rm *'] }", &list), ["denied", "denied", "denied", "ran"]);
+    assert_eq!(
+        outcomes("{ allow: [shell], deny: ['shell:cmd=rm*', 'shell:cmd=*; rm *'] }", &list),
+        ["denied", "denied", "denied", "ran"]
+    );
 }
 
 #[test]

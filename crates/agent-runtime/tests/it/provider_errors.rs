@@ -20,7 +20,10 @@ fn refusals_by_status_and_body() {
     );
     assert!(matches!(read(403, ""), ProviderError::Auth(_)));
     assert!(matches!(read(404, r#"{"error":"model not found"}"#), ProviderError::NotFound(_)));
-    assert!(matches!(read(422, r#"{"object":"error","message":{"detail":[]},"type":"x"}"#), ProviderError::InvalidRequest(_)));
+    assert!(matches!(
+        read(422, r#"{"object":"error","message":{"detail":[]},"type":"x"}"#),
+        ProviderError::InvalidRequest(_)
+    ));
     assert!(matches!(read(500, "<html>"), ProviderError::Server(_)));
     assert!(matches!(read(529, ""), ProviderError::Server(_)));
     assert!(matches!(read(408, ""), ProviderError::Timeout(_)));

@@ -159,9 +159,13 @@ fn play(script: Script, mut stream: TcpStream) {
                 stream.write_all(&bytes)
             }
             Script::Refusal(status, headers, body) => {
-                let headers: String = headers.iter().map(|(name, value)| format!("{name}: {value}\r\n")).collect();
+                let headers: String =
+                    headers.iter().map(|(name, value)| format!("{name}: {value}\r\n")).collect();
                 let length = body.len();
-                write!(stream, "HTTP/1.1 {status} Refused\r\n{headers}content-length: {length}\r\nconnection: close\r\n\r\n{body}")
+                write!(
+                    stream,
+                    "HTTP/1.1 {status} Refused\r\n{headers}content-length: {length}\r\nconnection: close\r\n\r\n{body}"
+                )
             }
             Script::Gated(before, gate, after) => {
                 stream.write_all(head.as_bytes())?;
@@ -171,7 +175,8 @@ fn play(script: Script, mut stream: TcpStream) {
                 stream.write_all(sse(&after).as_bytes())
             }
             Script::Broken(events) => {
-                let head = "HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\ncontent-length: 1000000\r\n\r\n";
+                let head =
+                    "HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\ncontent-length: 1000000\r\n\r\n";
                 stream.write_all(head.as_bytes())?;
                 stream.write_all(sse(&events).as_bytes())
             }

@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use agent_runtime::{
-    Agent, Answer, BoxFuture, Cancel, Choice, Confirmation, Conversation, Environment, Event, Frontend, RetryPolicy,
-    Settings, ToolStatus, Transport, TurnOutcome, config, http,
+    Agent, Answer, BoxFuture, Cancel, Choice, Confirmation, Conversation, Environment, Event, Frontend,
+    RetryPolicy, Settings, ToolStatus, Transport, TurnOutcome, config, http,
 };
 use agent_telemetry::Cx;
 use agent_telemetry::testing::{Capture, capture};
@@ -33,8 +33,11 @@ impl Frontend for Notes {
         if self.silent {
             return Box::pin(std::future::pending());
         }
-        let answer =
-            if self.answers.is_empty() { Answer::No { reason: String::new() } } else { self.answers.remove(0) };
+        let answer = if self.answers.is_empty() {
+            Answer::No { reason: String::new() }
+        } else {
+            self.answers.remove(0)
+        };
         Box::pin(std::future::ready(answer))
     }
 }

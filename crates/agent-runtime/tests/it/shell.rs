@@ -1,6 +1,8 @@
 //! The shell tool with real commands, as a model uses it.
 
-use agent_runtime::{Agent, Choice, Conversation, Environment, Settings, ToolStatus, Transport, config, http};
+use agent_runtime::{
+    Agent, Choice, Conversation, Environment, Settings, ToolStatus, Transport, config, http,
+};
 use agent_telemetry::testing::capture;
 use serde_json::{Value, json};
 
@@ -8,7 +10,11 @@ use crate::server::{Server, calls, says};
 use crate::setup::{Notes, Stage, agent_file, environment, quick};
 
 /// Runs one shell call, allowed, and returns its status and text.
-fn shell_in(file: impl Fn(&str) -> String, environment: &Environment, arguments: Value) -> (ToolStatus, String, Stage) {
+fn shell_in(
+    file: impl Fn(&str) -> String,
+    environment: &Environment,
+    arguments: Value,
+) -> (ToolStatus, String, Stage) {
     let server = Server::start([calls(&[("shell", arguments)]), says("ok")]);
     let text = file(&agent_file(&server.base_url, "permissions: { allow: [shell] }\n"));
     let transport = Transport::live(http::Options::new("test/1", environment));
@@ -81,7 +87,8 @@ fn wrong_arguments_are_explained() {
 
 #[test]
 fn a_command_that_ignores_being_asked_to_end_is_made_to() {
-    let (status, text) = shell(json!({ "cmd": "trap '' TERM; echo begun; sleep 1000 & wait; sleep 1000", "timeout": 1 }));
+    let (status, text) =
+        shell(json!({ "cmd": "trap '' TERM; echo begun; sleep 1000 & wait; sleep 1000", "timeout": 1 }));
     assert_eq!((status, text), (ToolStatus::Error, "begun\n\n[ended after 1 seconds]".to_owned()));
 }
 
@@ -121,7 +128,10 @@ fn children_get_no_credentials_but_an_opt_out() {
         ("TELEMETRY_ENABLED", "true"),
     ];
     let environment = Environment::new(process.map(|(name, value)| (name.to_owned(), value.to_owned())))
-        .with_file(agent_runtime::parse_env_file("FILE_SECRET=canary\nTELEMETRY_ENABLED=false\nDO_NOT_TRACK=1").unwrap());
+        .with_file(
+            agent_runtime::parse_env_file("FILE_SECRET=canary\nTELEMETRY_ENABLED=false\nDO_NOT_TRACK=1")
+                .unwrap(),
+        );
     let file = |text: &str| {
         text.replace("    model: gpt-4o\n", "    model: gpt-4o\n    token_key: MY_OWN_KEY\n")
             .replace("type: shell", "type: shell\n        env: { GIVEN: '${env.HOME}!' }")
@@ -129,15 +139,24 @@ fn children_get_no_credentials_but_an_opt_out() {
     let (status, text, _) = shell_in(file, &environment, json!({ "cmd": "env | sort" }));
     assert_eq!(status, ToolStatus::Ok);
     assert!(!text.contains("canary"), "{text}");
-    for kept in ["HOME=/home/x\n", "OTEL_SERVICE_NAME=kept\n", "TELEMETRY_ENABLED=false\n", "DO_NOT_TRACK=1\n", "GIVEN=/home/x!\n"] {
+    for kept in [
+        "HOME=/home/x\n",
+        "OTEL_SERVICE_NAME=kept\n",
+        "TELEMETRY_ENABLED=false\n",
+        "DO_NOT_TRACK=1\n",
+        "GIVEN=/home/x!\n",
+    ] {
         assert!(text.contains(kept), "{kept} in {text}");
     }
 }
 
 #[test]
 fn an_env_file_cannot_turn_telemetry_on_in_children() {
-    let environment = Environment::new([("PATH".to_owned(), std::env::var("PATH").unwrap_or_default()), ("DO_NOT_TRACK".to_owned(), "1".to_owned())])
-        .with_file(agent_runtime::parse_env_file("TELEMETRY_ENABLED=yes\nDO_NOT_TRACK=0").unwrap());
+    let environment = Environment::new([
+        ("PATH".to_owned(), std::env::var("PATH").unwrap_or_default()),
+        ("DO_NOT_TRACK".to_owned(), "1".to_owned()),
+    ])
+    .with_file(agent_runtime::parse_env_file("TELEMETRY_ENABLED=yes\nDO_NOT_TRACK=0").unwrap());
     let (_, text, _) = shell_in(str::to_owned, &environment, json!({ "cmd": "env" }));
     assert!(!text.contains("TELEMETRY_ENABLED"), "{text}");
     assert!(text.contains("DO_NOT_TRACK=1"), "{text}");

@@ -11,12 +11,25 @@ fn of_kind<'a>(records: &'a [Value], event: &str) -> Vec<&'a Value> {
 }
 
 fn pick(properties: &Value, keys: &[&str]) -> Value {
-    keys.iter().map(|key| ((*key).to_owned(), properties[*key].clone())).collect::<serde_json::Map<_, _>>().into()
+    keys.iter()
+        .map(|key| ((*key).to_owned(), properties[*key].clone()))
+        .collect::<serde_json::Map<_, _>>()
+        .into()
 }
 
 const END: &[&str] = &[
-    "turns", "tool_calls", "tool_errors", "input_tokens", "output_tokens", "total_tokens", "cost", "cost_known",
-    "error_count", "errors", "outcome", "is_success",
+    "turns",
+    "tool_calls",
+    "tool_errors",
+    "input_tokens",
+    "output_tokens",
+    "total_tokens",
+    "cost",
+    "cost_known",
+    "error_count",
+    "errors",
+    "outcome",
+    "is_success",
 ];
 
 #[test]
@@ -48,8 +61,10 @@ fn one_session_however_many_turns_with_its_own_totals() {
         })
     );
     assert_eq!(sessions[0]["session_id"], sessions[1]["session_id"]);
-    let tools: Vec<Value> =
-        of_kind(&records, "tool").iter().map(|p| pick(p, &["tool_name", "tool_kind", "outcome", "is_success", "error"])).collect();
+    let tools: Vec<Value> = of_kind(&records, "tool")
+        .iter()
+        .map(|p| pick(p, &["tool_name", "tool_kind", "outcome", "is_success", "error"]))
+        .collect();
     assert_eq!(
         tools,
         [
@@ -109,7 +124,8 @@ fn every_outcome_of_a_tool_is_its_own() {
 
 #[test]
 fn failures_are_counted_by_class_and_decide_the_outcome() {
-    let refusal = |status| Script::Refusal(status, vec![], "{\"error\":{\"message\":\"canary text\"}}".to_owned());
+    let refusal =
+        |status| Script::Refusal(status, vec![], "{\"error\":{\"message\":\"canary text\"}}".to_owned());
     let server = Server::start([refusal(503), refusal(503), refusal(503), refusal(401)]);
     let mut stage = Stage::new(&server);
     assert_eq!(stage.turn("?", &mut Notes::default()), TurnOutcome::Failed);
@@ -156,13 +172,18 @@ fn the_model_that_answered_counts_if_it_is_known_by_that_name() {
             "usage": { "prompt_tokens": 1000, "completion_tokens": 0 } });
         Script::Events(vec![chunk.to_string(), done()])
     };
-    let server = Server::start([answers("gpt-4o-mini"), answers("/home/canary/model.gguf"), answers("gpt-4o-2024-08-06")]);
+    let server = Server::start([
+        answers("gpt-4o-mini"),
+        answers("/home/canary/model.gguf"),
+        answers("gpt-4o-2024-08-06"),
+    ]);
     let mut stage = Stage::new(&server);
     for _ in 0..3 {
         stage.turn("?", &mut Notes::default());
     }
     let records = stage.finish();
-    let tokens: Vec<Value> = of_kind(&records, "token").iter().map(|p| pick(p, &["model_name", "cost"])).collect();
+    let tokens: Vec<Value> =
+        of_kind(&records, "token").iter().map(|p| pick(p, &["model_name", "cost"])).collect();
     assert_eq!(
         tokens,
         [
@@ -229,9 +250,14 @@ fn no_text_of_anybody_is_ever_recorded() {
             done(),
         ]),
         Script::Refusal(400, vec![], "{\"error\":{\"message\":\"canary refusal\"}}".to_owned()),
-        Script::Gated(vec![json!({ "error": { "message": "canary in the stream", "code": 400 } }).to_string()], gate, vec![]),
+        Script::Gated(
+            vec![json!({ "error": { "message": "canary in the stream", "code": 400 } }).to_string()],
+            gate,
+            vec![],
+        ),
     ]);
-    let file = agent_file(&server.base_url, "permissions: { allow: [shell] }\n").replace("You help.", "canary prompt");
+    let file = agent_file(&server.base_url, "permissions: { allow: [shell] }\n")
+        .replace("You help.", "canary prompt");
     let mut stage = Stage::with_file(&file);
     stage.write("canary.txt", "canary content");
     stage.turn("canary question", &mut Notes::default());

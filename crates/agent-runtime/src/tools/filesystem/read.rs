@@ -92,7 +92,9 @@ pub(super) fn list(value: Value, work: &Work) -> Result<String, Failure> {
             format!("{kind} {}\n", entry.file_name().to_string_lossy())
         })
         .collect();
-    lines.sort_by(|a, b| a.split_once(' ').map(|(_, name)| name).cmp(&b.split_once(' ').map(|(_, name)| name)));
+    lines.sort_by(|a, b| {
+        a.split_once(' ').map(|(_, name)| name).cmp(&b.split_once(' ').map(|(_, name)| name))
+    });
     let total = lines.len();
     if total == 0 {
         return Ok("the folder is empty\n".to_owned());
