@@ -82,15 +82,14 @@ fn text_arrives_while_the_model_still_speaks() {
     let server = Server::start([Script::Gated(vec![text("hello")], gate, rest)]);
     let mut stage = Stage::new(&server);
     let mut open = Some(open);
-    let mut notes = Notes::default();
     // The rest is sent only once the first piece has been shown: waiting for the whole would hang here.
-    notes.on_event = Some(Box::new(move |event| {
+    let mut notes = Notes::watching(move |event| {
         if matches!(event, Event::TextDelta { .. })
             && let Some(open) = open.take()
         {
             open.send(()).unwrap();
         }
-    }));
+    });
     assert_eq!(stage.turn("hi", &mut notes), TurnOutcome::Completed);
     assert_eq!(notes.text(), "hello world");
 }
@@ -254,12 +253,11 @@ fn cancelling_while_the_model_speaks_keeps_what_was_said() {
     let server = Server::start([Script::Gated(vec![text("I was say")], gate, vec![]), says("back")]);
     let mut stage = Stage::new(&server);
     let cancel = stage.cancel.clone();
-    let mut notes = Notes::default();
-    notes.on_event = Some(Box::new(move |event| {
+    let mut notes = Notes::watching(move |event| {
         if matches!(event, Event::TextDelta { .. }) {
             cancel.cancel();
         }
-    }));
+    });
     assert_eq!(stage.turn("hi", &mut notes), TurnOutcome::Cancelled);
     let said = Message::Assistant { text: "I was say".to_owned(), calls: Vec::new() };
     assert_eq!(stage.conversation.history().last(), Some(&said));
@@ -269,7 +267,8 @@ fn cancelling_while_the_model_speaks_keeps_what_was_said() {
 
 #[test]
 fn cancelling_a_question_or_a_tool_answers_every_call() {
-    let both = || calls(&[("shell", json!({ "cmd": "echo begun; sleep 1000" })), read_file("x")]);
+    let both =
+        || calls(&[("shell", json!({ "cmd": "echo hello; touch begun; sleep 1000" })), read_file("x")]);
     let server = Server::start([both(), both(), says("fine")]);
     let mut stage = Stage::new(&server);
     // While the question is open.
@@ -283,24 +282,13 @@ fn cancelling_a_question_or_a_tool_answers_every_call() {
     assert_eq!(stage.turn("?", &mut notes), TurnOutcome::Cancelled);
     let statuses = |notes: &Notes| notes.results().iter().map(|(_, status, _)| *status).collect::<Vec<_>>();
     assert_eq!(statuses(&notes), [ToolStatus::Cancelled, ToolStatus::Cancelled]);
-    // While the command runs: cancelled once it has written a file.
+    // While the command runs.
     stage.cancel = Cancel::new();
-    let cancel = stage.cancel.clone();
     let mut notes = Notes::answering([Answer::Yes]);
-    let outcome = stage.runtime.block_on(async {
-        let turn = stage.conversation.turn("?", &mut notes, &stage.cancel);
-        tokio::pin!(turn);
-        tokio::select! {
-            outcome = &mut turn => outcome,
-            // The shell has surely not finished: it sleeps for ages. When exactly it is cancelled is no matter.
-            () = tokio::time::sleep(Duration::from_millis(50)) => {
-                cancel.cancel();
-                turn.await
-            }
-        }
-    });
+    let outcome = stage.turn_cancelled_by("begun", &mut notes);
     assert_eq!(outcome, TurnOutcome::Cancelled);
     assert_eq!(statuses(&notes), [ToolStatus::Cancelled, ToolStatus::Cancelled]);
+    assert_eq!(notes.results()[0].2, "hello\n\n[cancelled by the user]");
     stage.cancel = Cancel::new();
     assert_eq!(stage.turn("still there?", &mut Notes::default()), TurnOutcome::Completed);
 }

@@ -1,5 +1,6 @@
 //! Tests at the boundary: agent files, user messages and a provider's bytes in; events, files and counts out.
 #![expect(unreachable_pub, reason = "modules of one test binary")]
+#![expect(clippy::unwrap_used, reason = "a test that cannot be set up has failed")]
 
 mod cassettes;
 mod chat;

@@ -63,10 +63,12 @@ fn what_is_tried_again_and_when() {
     assert_eq!(policy.pause(&limited(Some(60)), 1, 5), Some(Duration::from_secs(60)));
     assert_eq!(policy.pause(&limited(Some(61)), 1, 5), None);
     assert_eq!(policy.pause(&limited(None), 1, 5), None);
-    for text in [String::new()] {
-        assert_eq!(policy.pause(&ProviderError::Auth(text.clone()), 1, 0), None);
-        assert_eq!(policy.pause(&ProviderError::ContextTooLong(text.clone()), 1, 0), None);
-        assert_eq!(policy.pause(&ProviderError::InvalidRequest(text.clone()), 1, 0), None);
-        assert_eq!(policy.pause(&ProviderError::Protocol(text), 1, 0), None);
+    for class in [
+        ProviderError::Auth,
+        ProviderError::ContextTooLong,
+        ProviderError::InvalidRequest,
+        ProviderError::Protocol,
+    ] {
+        assert_eq!(policy.pause(&class(String::new()), 1, 0), None);
     }
 }

@@ -11,12 +11,14 @@ use agent_telemetry::testing::{Capture, capture};
 
 use crate::server::Server;
 
+type Hook = Box<dyn FnMut(&Event) + Send>;
+
 /// A frontend that writes everything down and answers questions from a list (no, when it is empty).
 #[derive(Default)]
 pub struct Notes {
     pub events: Vec<Event>,
     pub answers: Vec<Answer>,
-    pub on_event: Option<Box<dyn FnMut(&Event) + Send>>,
+    pub on_event: Option<Hook>,
     /// Never answers a question.
     pub silent: bool,
 }
@@ -43,6 +45,10 @@ impl Frontend for Notes {
 }
 
 impl Notes {
+    pub fn watching(hook: impl FnMut(&Event) + Send + 'static) -> Self {
+        Self { on_event: Some(Box::new(hook)), ..Self::default() }
+    }
+
     pub fn answering(answers: impl IntoIterator<Item = Answer>) -> Self {
         Self { answers: answers.into_iter().collect(), ..Self::default() }
     }
@@ -154,6 +160,24 @@ impl Stage {
 
     pub fn turn(&mut self, message: &str, notes: &mut Notes) -> TurnOutcome {
         self.runtime.block_on(self.conversation.turn(message, notes, &self.cancel))
+    }
+
+    /// Takes a turn and cancels it as soon as a file exists in the working folder.
+    pub fn turn_cancelled_by(&mut self, file: &str, notes: &mut Notes) -> TurnOutcome {
+        let path = self.folder.path().join(file);
+        self.runtime.block_on(async {
+            let turn = self.conversation.turn("?", notes, &self.cancel);
+            tokio::pin!(turn);
+            while !path.exists() {
+                tokio::select! {
+                    biased;
+                    outcome = &mut turn => return outcome,
+                    () = tokio::task::yield_now() => {}
+                }
+            }
+            self.cancel.cancel();
+            turn.await
+        })
     }
 
     pub fn write(&self, name: &str, content: &str) {

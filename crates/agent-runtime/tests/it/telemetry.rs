@@ -1,6 +1,8 @@
 //! What telemetry learns of a conversation: names of ours, numbers, classes; and no text, whatever happens.
+//!
+//! Tests that carry a promise are named after it.
 
-use agent_runtime::{Answer, Cancel, Event, TurnOutcome};
+use agent_runtime::{Answer, Event, TurnOutcome};
 use serde_json::{Value, json};
 
 use crate::server::{Script, Server, call, calls, chunk, done, finish, gate, says, text, usage};
@@ -33,7 +35,7 @@ const END: &[&str] = &[
 ];
 
 #[test]
-fn one_session_however_many_turns_with_its_own_totals() {
+fn p11_one_session_however_many_turns_with_its_own_totals() {
     let server = Server::start([
         calls(&[("read_file", json!({ "path": "a" })), ("read_file", json!({ "path": "none" }))]),
         says("one"),
@@ -87,7 +89,7 @@ fn one_session_however_many_turns_with_its_own_totals() {
 }
 
 #[test]
-fn every_outcome_of_a_tool_is_its_own() {
+fn p11_every_outcome_of_a_tool_is_its_own() {
     let server = Server::start([
         calls(&[
             ("shell", json!({ "cmd": "exit 3" })),
@@ -123,7 +125,7 @@ fn every_outcome_of_a_tool_is_its_own() {
 }
 
 #[test]
-fn failures_are_counted_by_class_and_decide_the_outcome() {
+fn p11_failures_are_counted_by_class_and_decide_the_outcome() {
     let refusal =
         |status| Script::Refusal(status, vec![], "{\"error\":{\"message\":\"canary text\"}}".to_owned());
     let server = Server::start([refusal(503), refusal(503), refusal(503), refusal(401)]);
@@ -140,23 +142,11 @@ fn failures_are_counted_by_class_and_decide_the_outcome() {
 }
 
 #[test]
-fn cancelling_is_no_failure_of_a_tool() {
-    let server = Server::start([calls(&[("shell", json!({ "cmd": "sleep 1000" }))])]);
+fn p11_cancelling_is_no_failure_of_a_tool() {
+    let server = Server::start([calls(&[("shell", json!({ "cmd": "touch begun; sleep 1000" }))])]);
     let file = agent_file(&server.base_url, "permissions: { allow: [shell] }\n");
     let mut stage = Stage::with_file(&file);
-    let cancel: Cancel = stage.cancel.clone();
-    let outcome = stage.runtime.block_on(async {
-        let mut notes = Notes::default();
-        let turn = stage.conversation.turn("?", &mut notes, &stage.cancel);
-        tokio::pin!(turn);
-        tokio::select! {
-            outcome = &mut turn => outcome,
-            () = tokio::time::sleep(std::time::Duration::from_millis(50)) => {
-                cancel.cancel();
-                turn.await
-            }
-        }
-    });
+    let outcome = stage.turn_cancelled_by("begun", &mut Notes::default());
     assert_eq!(outcome, TurnOutcome::Cancelled);
     let records = stage.finish();
     let tool = of_kind(&records, "tool")[0];
@@ -166,7 +156,7 @@ fn cancelling_is_no_failure_of_a_tool() {
 }
 
 #[test]
-fn the_model_that_answered_counts_if_it_is_known_by_that_name() {
+fn p11_the_model_that_answered_counts_if_it_is_known_by_that_name() {
     let answers = |model: &str| {
         let chunk = json!({ "model": model, "choices": [{ "delta": { "content": "x" }, "finish_reason": "stop" }],
             "usage": { "prompt_tokens": 1000, "completion_tokens": 0 } });
@@ -195,7 +185,7 @@ fn the_model_that_answered_counts_if_it_is_known_by_that_name() {
 }
 
 #[test]
-fn an_unknown_price_is_absent_and_says_so_in_the_totals() {
+fn p11_an_unknown_price_is_absent_and_says_so_in_the_totals() {
     let server = Server::start([says("x")]);
     let file = agent_file(&server.base_url, "").replace("model: gpt-4o\n", "model: local-7b\n");
     let mut stage = Stage::with_file(&file);
@@ -222,7 +212,7 @@ fn an_unknown_price_is_absent_and_says_so_in_the_totals() {
 }
 
 #[test]
-fn a_conversation_without_a_turn_is_no_session_and_one_that_is_given_up_was_cancelled() {
+fn p11_a_conversation_without_a_turn_is_no_session_and_one_that_is_given_up_was_cancelled() {
     let server = Server::start([says("x")]);
     let stage = Stage::new(&server);
     assert_eq!(stage.finish(), Vec::<Value>::new());
@@ -235,7 +225,7 @@ fn a_conversation_without_a_turn_is_no_session_and_one_that_is_given_up_was_canc
 }
 
 #[test]
-fn no_text_of_anybody_is_ever_recorded() {
+fn p6_no_text_of_anybody_is_ever_recorded() {
     let (_open, gate) = gate();
     let server = Server::start([
         Script::Events(vec![
