@@ -205,10 +205,30 @@ fn what_is_no_recording_says_so() {
 }
 
 #[test]
-fn a_recording_that_cannot_be_written_ends_the_turn() {
-    let recorder = Recorder::create(std::path::Path::new("/dev/full"), Vec::new());
-    // The device refuses the first byte already; a disk that fills up later is found by `check`.
-    assert!(recorder.is_err());
+fn a_recording_that_cannot_be_written_is_noticed() {
+    assert!(Recorder::create(std::path::Path::new("/nowhere/tape.yaml"), Vec::new()).is_err());
+    // A pipe whose reader goes away after the first line.
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("pipe");
+    assert!(std::process::Command::new("mkfifo").arg(&path).status().unwrap().success());
+    let reader = std::thread::spawn({
+        let path = path.clone();
+        move || std::io::Read::read(&mut std::fs::File::open(path).unwrap(), &mut [0; 4]).unwrap()
+    });
+    let recorder = Arc::new(Recorder::create(&path, Vec::new()).unwrap());
+    assert_eq!(reader.join().unwrap(), 4);
+    let server = Server::start([says("one")]);
+    let environment = environment();
+    let transport = Transport::recording(http::Options::new("test/1", &environment), Arc::clone(&recorder));
+    let file = agent_file(&server.base_url, "");
+    let mut stage = Stage::build(&file, transport, |s| s, &environment, &Choice::default());
+    stage.turn("one", &mut Notes::default());
+    assert!(recorder.check().is_err());
+    let mut notes = Notes::default();
+    assert_eq!(stage.turn("two", &mut notes), TurnOutcome::Failed);
+    let (class, text) = notes.errors().remove(0);
+    assert_eq!(class, "protocol");
+    assert!(text.starts_with("the recording cannot be written: "), "{text}");
 }
 
 proptest! {

@@ -351,3 +351,45 @@ fn env_files_come_first_and_are_read_strictly() {
     let error = agent_runtime::parse_env_file("A=1\nsk-secret\n").unwrap_err();
     assert_eq!(error.to_string(), "line 2: expected NAME=value");
 }
+
+#[test]
+fn a_config_as_json() {
+    let text = "agents: { root: { model: openai/x, toolsets: [{ type: mcp, ref: 'docker:x' }, { type: shell }, { type: filesystem, ignore_vcs: false }] } }";
+    assert_eq!(
+        serde_json::to_value(read(text)).unwrap(),
+        serde_json::json!({
+            "agents": [{
+                "name": "root",
+                "model": "openai/x",
+                "add_date": false,
+                "add_environment_info": false,
+                "toolsets": [
+                    { "type": "mcp" },
+                    { "type": "shell", "env": {} },
+                    { "type": "filesystem", "ignore_vcs": false },
+                ],
+            }],
+            "models": [],
+            "providers": [],
+            "permissions": { "allow": [], "ask": [], "deny": [] },
+        })
+    );
+}
+
+#[test]
+fn syntax_errors_in_words() {
+    assert_eq!(
+        [
+            complaint("agents: { root: [ }"),
+            complaint("a: b: c"),
+            complaint("agents:\n\troot: {}"),
+            complaint("a: *nobody")
+        ],
+        [
+            "agent.yaml:1:17: mismatched bracket '[' closed by '}'",
+            "agent.yaml:1:5: mapping values are not allowed in this context",
+            "agent.yaml:2:2: tabs disallowed within this context (block indentation)",
+            "agent.yaml:1:4: alias references unknown anchor",
+        ]
+    );
+}

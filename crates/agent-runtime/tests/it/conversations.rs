@@ -3,7 +3,9 @@
 use std::time::Duration;
 
 use agent_runtime::provider::Message;
-use agent_runtime::{Answer, Approval, Cancel, Event, Frontend, ToolStatus, TurnOutcome};
+use agent_runtime::{
+    Answer, Approval, Cancel, Choice, Environment, Event, Frontend, ToolStatus, Transport, TurnOutcome, http,
+};
 use serde_json::{Value, json};
 
 use crate::server::{Script, Server, call, calls, chunk, done, finish, gate, says, text, usage};
@@ -408,6 +410,64 @@ fn a_stream_that_stays_open_after_its_end_holds_nothing_up() {
     let server = Server::start([Script::Gated(events, gate, vec![])]);
     let mut stage = Stage::new(&server);
     assert_eq!(stage.turn("?", &mut Notes::default()), TurnOutcome::Completed);
+}
+
+#[test]
+fn a_server_that_does_not_stream_is_understood() {
+    let message = |message: Value, reason: &str| {
+        let usage = json!({ "prompt_tokens": 5, "completion_tokens": 2, "total_tokens": 7 });
+        let document = json!({ "model": "gpt-4o", "choices": [{ "message": message, "finish_reason": reason }], "usage": usage });
+        Script::Raw(format!("\n{document:#}").into_bytes())
+    };
+    let one = |id: &str| json!({ "id": id, "type": "function", "function": { "name": "list_directory", "arguments": "{\"path\":\".\"}" } });
+    let server = Server::start([
+        message(
+            json!({ "role": "assistant", "content": null, "tool_calls": [one("a"), one("b")] }),
+            "tool_calls",
+        ),
+        message(json!({ "role": "assistant", "content": "plain" }), "stop"),
+        Script::Raw(b"{\"error\":{\"code\":401,\"message\":\"no\"}}".to_vec()),
+    ]);
+    let mut stage = Stage::new(&server);
+    let mut notes = Notes::default();
+    assert_eq!(stage.turn("?", &mut notes), TurnOutcome::Completed);
+    assert_eq!((notes.text().as_str(), notes.results().len()), ("plain", 2));
+    assert_eq!(stage.turn("?", &mut notes), TurnOutcome::Failed);
+    assert_eq!(notes.errors()[0].0, "auth");
+}
+
+#[test]
+fn a_proxy_is_not_asked_about_this_machine() {
+    let nobody = "http://127.0.0.1:1".to_owned();
+    let names = ["http_proxy", "HTTP_PROXY", "https_proxy", "HTTPS_PROXY", "all_proxy", "ALL_PROXY"];
+    let environment = Environment::new(names.map(|name| (name.to_owned(), nobody.clone())));
+    let turn = |base_url: &str| {
+        let transport = Transport::live(http::Options::new("test/1", &environment));
+        let file = agent_file(base_url, "");
+        let mut stage = Stage::build(&file, transport, |settings| settings, &environment, &Choice::default());
+        let mut notes = Notes::default();
+        (stage.turn("?", &mut notes), notes)
+    };
+    let server = Server::start([says("direct")]);
+    assert_eq!(turn(&server.base_url).0, TurnOutcome::Completed);
+    // A name that only the proxy could look up: what refuses is the proxy.
+    let (outcome, notes) = turn("http://elsewhere.invalid/v1");
+    assert_eq!(outcome, TurnOutcome::Failed);
+    let (class, text) = &notes.errors()[0];
+    assert_eq!(class, "network");
+    assert!(text.ends_with("Connection refused (os error 111)"), "{text}");
+}
+
+#[test]
+fn tls_to_somebody_who_does_not_speak_it_is_an_error() {
+    let server = Server::start([]);
+    let file = agent_file(&server.base_url.replace("http:", "https:"), "");
+    let mut stage = Stage::with_file(&file);
+    let mut notes = Notes::default();
+    assert_eq!(stage.turn("?", &mut notes), TurnOutcome::Failed);
+    // A system without root certificates says so; any other fails in the handshake.
+    let (class, text) = &notes.errors()[0];
+    assert!(class == "network" || text.contains("no root certificates"), "{text}");
 }
 
 #[test]
