@@ -138,7 +138,7 @@ impl Agent {
                 |name: &str| toolset.tools.as_ref().is_none_or(|tools| tools.iter().any(|t| t == name));
             match &toolset.kind {
                 ToolsetKind::Filesystem { ignore_vcs } => {
-                    filesystem::add_to(&mut toolbox, wanted, *ignore_vcs)
+                    filesystem::add_to(&mut toolbox, wanted, *ignore_vcs);
                 }
                 ToolsetKind::Shell { env } if wanted("shell") => {
                     let env = env.iter().map(|(name, value)| (name.clone(), expand_env(value, lookup)));
@@ -229,7 +229,7 @@ fn find_model(config: &Config, reference: &ModelRef) -> Result<Option<ModelConfi
             if model.is_empty()
                 || !(names.contains(&provider.as_str()) || config.provider(provider).is_some())
             {
-                return Err(unknown(&name, &names.iter().map(|known| *known).collect::<Vec<_>>()));
+                return Err(unknown(&name, names));
             }
             let (provider, model) = (provider.clone(), model.clone());
             Ok(Some(ModelConfig { name, provider, model, ..ModelConfig::default() }))

@@ -33,8 +33,10 @@ impl Recorder {
     /// The file cannot be created or written.
     pub fn create(path: &Path, secrets: Vec<Secret>) -> io::Result<Self> {
         let mut file = OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(path)?;
-        // The mode above counts for a new file only.
-        file.set_permissions(Permissions::from_mode(0o600))?;
+        // The mode above counts for a new file only; a pipe or a device keeps what it has.
+        if file.metadata()?.is_file() {
+            file.set_permissions(Permissions::from_mode(0o600))?;
+        }
         file.write_all(b"---\nversion: 2\ninteractions:\n")?;
         Ok(Self { secrets, state: Mutex::new(State { file, next_id: 0, problem: None }) })
     }

@@ -124,11 +124,13 @@ fn search_folder(
             continue;
         }
         match kind {
-            Kind::Folder if depth < MAX_DEPTH => match search_folder(&path, wanted, work, found, depth + 1) {
-                Err(cancelled @ Failure::Cancelled { .. }) => return Err(cancelled),
+            Kind::Folder if depth < MAX_DEPTH => {
+                let below = search_folder(&path, wanted, work, found, depth + 1);
                 // A folder below that cannot be read hides nothing else.
-                Ok(()) | Err(_) => {}
-            },
+                if let Err(cancelled @ Failure::Cancelled { .. }) = below {
+                    return Err(cancelled);
+                }
+            }
             Kind::File => search_file(&path, wanted, work, found),
             Kind::Folder | Kind::Other => {}
         }
