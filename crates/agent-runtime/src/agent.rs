@@ -134,9 +134,12 @@ impl Agent {
         let lookup = |name: &str| environment.get(name).map(str::to_owned);
         let mut toolbox = Toolbox::default();
         for toolset in &agent.toolsets {
-            let wanted = |name: &str| toolset.tools.as_ref().is_none_or(|tools| tools.iter().any(|t| t == name));
+            let wanted =
+                |name: &str| toolset.tools.as_ref().is_none_or(|tools| tools.iter().any(|t| t == name));
             match &toolset.kind {
-                ToolsetKind::Filesystem { ignore_vcs } => filesystem::add_to(&mut toolbox, wanted, *ignore_vcs),
+                ToolsetKind::Filesystem { ignore_vcs } => {
+                    filesystem::add_to(&mut toolbox, wanted, *ignore_vcs);
+                }
                 ToolsetKind::Shell { env } if wanted("shell") => {
                     let env = env.iter().map(|(name, value)| (name.clone(), expand_env(value, lookup)));
                     toolbox.add(Box::new(Shell { env: env.collect() }));
@@ -207,7 +210,8 @@ fn find_agent<'a>(config: &'a Config, name: Option<&str>) -> Result<&'a AgentCon
 /// The model behind a reference; nothing for a reference that does not run yet.
 fn find_model(config: &Config, reference: &ModelRef) -> Result<Option<ModelConfig>, AgentError> {
     let unknown = |name: &str, known: &[&str]| {
-        let hint = config::nearest(name, known.iter().copied()).map(|hint| format!(" ({hint})")).unwrap_or_default();
+        let hint =
+            config::nearest(name, known.iter().copied()).map(|hint| format!(" ({hint})")).unwrap_or_default();
         AgentError::UnknownModel { name: name.to_owned(), file: config.file_name.clone(), hint }
     };
     match reference {
@@ -222,8 +226,10 @@ fn find_model(config: &Config, reference: &ModelRef) -> Result<Option<ModelConfi
                 return Ok(Some(named.clone()));
             }
             let names = config::support::PROVIDER_NAMES;
-            if model.is_empty() || !(names.contains(&provider.as_str()) || config.provider(provider).is_some()) {
-                return Err(unknown(&name, &names.iter().map(|known| *known).collect::<Vec<_>>()));
+            if model.is_empty()
+                || !(names.contains(&provider.as_str()) || config.provider(provider).is_some())
+            {
+                return Err(unknown(&name, names));
             }
             let (provider, model) = (provider.clone(), model.clone());
             Ok(Some(ModelConfig { name, provider, model, ..ModelConfig::default() }))

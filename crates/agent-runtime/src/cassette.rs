@@ -87,10 +87,9 @@ impl Replayer {
         let used = tape.iter().rposition(|recorded| recorded.key == key);
         let next = tape.iter().position(|recorded| !recorded.used);
         Err(match (used, next) {
-            (Some(used), _) => format!(
-                "{}: interaction {used} answers {asked} and was already used",
-                self.name
-            ),
+            (Some(used), _) => {
+                format!("{}: interaction {used} answers {asked} and was already used", self.name)
+            }
             (None, Some(next)) => format!(
                 "{}: no interaction answers {asked}; the next unused one, interaction {next}, answers {}",
                 self.name,
@@ -113,7 +112,8 @@ impl Key {
             .flatten()
             .filter(|message| !matches!(role(message), "system" | "developer"))
             .collect();
-        let last_user_message = messages.iter().rev().find(|message| role(message) == "user").map(|m| text(m));
+        let last_user_message =
+            messages.iter().rev().find(|message| role(message) == "user").map(|m| text(m));
         Self { path: path_of(url).to_owned(), last_user_message, messages: messages.len() }
     }
 

@@ -73,8 +73,7 @@ pub struct AgentConfig {
 }
 
 /// What an agent's `model` says.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "snake_case")]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum ModelRef {
     /// A name below `models`.
     Named(String),
@@ -248,6 +247,23 @@ impl Config {
         let models = self.models.iter().filter_map(|model| model.token_key.clone());
         let providers = self.providers.iter().filter_map(|provider| provider.token_key.clone());
         models.chain(providers).collect()
+    }
+}
+
+impl std::fmt::Display for ModelRef {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Named(name) => f.write_str(name),
+            Self::Inline { provider, model } => write!(f, "{provider}/{model}"),
+            Self::Auto => f.write_str("auto"),
+            Self::Alloy(parts) => f.write_str(&parts.join(",")),
+        }
+    }
+}
+
+impl Serialize for ModelRef {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
     }
 }
 

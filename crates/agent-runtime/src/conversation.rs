@@ -203,7 +203,8 @@ impl Conversation {
             let cut = reply.finish == Some(FinishReason::Length);
             let (calls, dropped) = whole_calls(reply.calls, cut);
             if dropped > 0 {
-                let text = format!("the answer was cut off at the token limit, {dropped} tool calls were dropped");
+                let text =
+                    format!("the answer was cut off at the token limit, {dropped} tool calls were dropped");
                 frontend.event(&Event::Warning { text: text.clone() });
                 if calls.is_empty() {
                     self.history.push(Message::Assistant { text: format!("{}[{text}]", reply.text), calls });
@@ -311,7 +312,9 @@ fn whole_calls(calls: Vec<ToolCall>, cut: bool) -> (Vec<ToolCall>, usize) {
     let before = calls.len();
     let whole: Vec<ToolCall> = calls
         .into_iter()
-        .filter(|call| serde_json::from_str::<serde_json::Value>(&call.arguments).is_ok_and(|v| v.is_object()))
+        .filter(|call| {
+            serde_json::from_str::<serde_json::Value>(&call.arguments).is_ok_and(|v| v.is_object())
+        })
         .collect();
     let dropped = before - whole.len();
     (whole, dropped)

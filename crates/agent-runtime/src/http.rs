@@ -116,8 +116,9 @@ impl Http {
             .header("content-type", "application/json")
             .header("accept", "text/event-stream, application/json");
         for (name, value) in &request.headers {
-            let mut value = reqwest::header::HeaderValue::from_str(value.reveal())
-                .map_err(|_| TransportError::Request(format!("the value for the header {name} is no header value")))?;
+            let mut value = reqwest::header::HeaderValue::from_str(value.reveal()).map_err(|_| {
+                TransportError::Request(format!("the value for the header {name} is no header value"))
+            })?;
             value.set_sensitive(true);
             builder = builder.header(*name, value);
         }
@@ -169,7 +170,8 @@ impl Http {
                 builder = builder.proxy(proxy.no_proxy(except.clone()));
             }
             if let Some(url) = &proxies.https {
-                let proxy = reqwest::Proxy::https(url).map_err(|_| setup(&"the proxy for https is no URL"))?;
+                let proxy =
+                    reqwest::Proxy::https(url).map_err(|_| setup(&"the proxy for https is no URL"))?;
                 builder = builder.proxy(proxy.no_proxy(except));
             }
         }

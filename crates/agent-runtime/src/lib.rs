@@ -62,9 +62,7 @@ pub use agent::{Agent, AgentError, Choice};
 pub use cancel::Cancel;
 pub use cassette::{Recorder, Replayer};
 pub use config::{Config, ConfigError};
-pub use conversation::event::{
-    Answer, CallUsage, Confirmation, Event, Frontend, ToolStatus, TurnOutcome,
-};
+pub use conversation::event::{Answer, CallUsage, Confirmation, Event, Frontend, ToolStatus, TurnOutcome};
 pub use conversation::{Conversation, Settings};
 pub use environment::{EnvFileError, Environment, Secret, parse_env_file};
 pub use provider::ProviderError;

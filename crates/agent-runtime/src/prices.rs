@@ -68,7 +68,10 @@ impl Catalogue {
     pub fn from_json(text: &str) -> Result<Self, serde_json::Error> {
         let providers: BTreeMap<String, ProviderEntry> = serde_json::from_str(text)?;
         let prices = providers.into_iter().map(|(provider, entry)| {
-            let models = entry.models.into_iter().filter_map(|(model, entry)| Some((model, Price::new(&entry.cost?)?)));
+            let models = entry
+                .models
+                .into_iter()
+                .filter_map(|(model, entry)| Some((model, Price::new(&entry.cost?)?)));
             (provider, models.collect())
         });
         Ok(Self { prices: prices.collect() })

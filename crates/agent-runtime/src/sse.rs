@@ -61,6 +61,12 @@ impl Decoder {
         Ok(events)
     }
 
+    /// Tells whether nothing arrived yet.
+    #[must_use]
+    pub fn is_new(&self) -> bool {
+        !self.started && self.line.is_empty()
+    }
+
     /// Ends the stream and returns an event that lacked its blank line.
     pub fn finish(mut self) -> Option<SseEvent> {
         if !self.line.is_empty() {

@@ -133,9 +133,12 @@ impl Transport {
                 Ok(Incoming { status: answer.status, retry_after: answer.retry_after, body })
             }
             Way::Replaying(replayer) => {
-                let interaction = replayer.answer(&request.url, &request.body).map_err(TransportError::Cassette)?;
+                let interaction =
+                    replayer.answer(&request.url, &request.body).map_err(TransportError::Cassette)?;
                 let body = Body::Replayed(Some(Bytes::from(interaction.response_body)));
-                Ok(Incoming { status: interaction.code, retry_after: None, body })
+                // Headers are not recorded; that a request was repeated is seen by the next interaction.
+                let retry_after = (interaction.code == 429).then_some(Duration::ZERO);
+                Ok(Incoming { status: interaction.code, retry_after, body })
             }
         }
     }

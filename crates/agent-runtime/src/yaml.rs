@@ -112,7 +112,8 @@ impl Node {
 /// Parses one YAML document.
 pub(crate) fn parse(text: &str, limits: Limits) -> Result<Node, SyntaxError> {
     if text.len() > limits.bytes {
-        let text = format!("the file has {} bytes, more than the {} that are accepted", text.len(), limits.bytes);
+        let text =
+            format!("the file has {} bytes, more than the {} that are accepted", text.len(), limits.bytes);
         return Err(SyntaxError { text, position: Position::default() });
     }
     let options = serde_saphyr::options! {

@@ -1,1 +1,101 @@
-fn main() {}
+//! The command line of the collector.
+//!
+//! stdout has one line, the address; everything else goes to stderr. Exit 0 after a signal, 1 when it cannot start,
+//! 2 for wrong use.
+
+mod size;
+
+use std::io::Write;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+use telemetry_collector::{DEFAULT_MIN_FREE, Server, Settings, StartError, docker_agent};
+use tokio::signal::unix::{Signal, SignalKind, signal};
+
+#[derive(Parser)]
+#[command(name = "telemetry-collector", version, about, arg_required_else_help = true)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Receives events over HTTP, keeps them, and shows what they say.
+    Serve {
+        /// Address to listen on; port 0 picks one. Loopback only for now.
+        #[arg(long, value_name = "ADDRESS:PORT", default_value = "127.0.0.1:4380", value_parser = listen_address)]
+        listen: SocketAddr,
+        /// Folder for the data; created if it does not exist.
+        #[arg(long, value_name = "FOLDER", default_value = "./telemetry-data")]
+        data: PathBuf,
+        /// Free disk space below which no event is taken.
+        #[arg(long, value_name = "SIZE", default_value = "512MiB", value_parser = size::parse)]
+        min_free: u64,
+    },
+}
+
+fn main() -> ExitCode {
+    let Command::Serve { listen, data, min_free } = Cli::parse().command;
+    debug_assert_eq!(size::parse("512MiB"), Ok(DEFAULT_MIN_FREE));
+    let result = docker_agent().map_err(Failure::Catalogue).and_then(|catalogue| {
+        let mut settings = Settings::new(listen, data, catalogue);
+        settings.min_free = min_free;
+        let runtime =
+            tokio::runtime::Builder::new_multi_thread().enable_all().build().map_err(Failure::Runtime)?;
+        runtime.block_on(serve(settings))
+    });
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => {
+            let _ = writeln!(std::io::stderr(), "error: {failure}");
+            match failure {
+                Failure::Start(StartError::NotLoopback(_)) => ExitCode::from(2),
+                _ => ExitCode::FAILURE,
+            }
+        }
+    }
+}
+
+/// Why the collector ends with an error.
+#[derive(Debug, thiserror::Error)]
+enum Failure {
+    #[error("the built-in catalogue cannot be read: {0}")]
+    Catalogue(String),
+    #[error("cannot start: {0}")]
+    Runtime(std::io::Error),
+    #[error(transparent)]
+    Start(#[from] StartError),
+    #[error("cannot write the address to stdout: {0}")]
+    Stdout(std::io::Error),
+}
+
+async fn serve(settings: Settings) -> Result<(), Failure> {
+    // Before the address is printed: whoever reads it may signal at once.
+    let terminate = signal(SignalKind::terminate()).map_err(Failure::Runtime)?;
+    let interrupt = signal(SignalKind::interrupt()).map_err(Failure::Runtime)?;
+    let server = Server::bind(settings).await?;
+    let mut stdout = std::io::stdout();
+    writeln!(stdout, "listening on http://{}", server.address()).map_err(Failure::Stdout)?;
+    stdout.flush().map_err(Failure::Stdout)?;
+    server.run(first_of(terminate, interrupt)).await;
+    Ok(())
+}
+
+async fn first_of(mut terminate: Signal, mut interrupt: Signal) {
+    tokio::select! {
+        _ = terminate.recv() => {}
+        _ = interrupt.recv() => {}
+    }
+}
+
+/// `ADDRESS:PORT`, where the address may be `localhost`.
+fn listen_address(text: &str) -> Result<SocketAddr, String> {
+    if let Some(port) = text.strip_prefix("localhost:") {
+        let port = port.parse().map_err(|_| format!("{port:?} is not a port"))?;
+        return Ok(SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), port));
+    }
+    text.parse().map_err(|_| "expected ADDRESS:PORT, for instance 127.0.0.1:4380 or [::1]:4380".to_owned())
+}

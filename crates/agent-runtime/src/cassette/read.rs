@@ -63,13 +63,15 @@ fn interaction(name: &str, index: usize, node: &Node) -> Result<Interaction, Cas
 
 /// Reads Go's notation, as in `1m2.5s` or `382.2195ms`.
 fn go_duration(text: &str) -> Option<Duration> {
-    let units = [("ns", 1e-9), ("µs", 1e-6), ("us", 1e-6), ("ms", 1e-3), ("s", 1.0), ("m", 60.0), ("h", 3600.0)];
+    let units =
+        [("ns", 1e-9), ("µs", 1e-6), ("us", 1e-6), ("ms", 1e-3), ("s", 1.0), ("m", 60.0), ("h", 3600.0)];
     let mut rest = text;
     let mut seconds = 0.0;
     while !rest.is_empty() {
         let end = rest.find(|c: char| !c.is_ascii_digit() && c != '.')?;
         let number: f64 = rest[..end].parse().ok()?;
-        let unit_end = rest[end..].find(|c: char| c.is_ascii_digit()).map_or(rest.len(), |length| end + length);
+        let unit_end =
+            rest[end..].find(|c: char| c.is_ascii_digit()).map_or(rest.len(), |length| end + length);
         let (_, factor) = units.iter().find(|(unit, _)| *unit == &rest[end..unit_end])?;
         seconds += number * factor;
         rest = &rest[unit_end..];

@@ -33,8 +33,10 @@ impl Recorder {
     /// The file cannot be created or written.
     pub fn create(path: &Path, secrets: Vec<Secret>) -> io::Result<Self> {
         let mut file = OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(path)?;
-        // The mode above counts for a new file only.
-        file.set_permissions(Permissions::from_mode(0o600))?;
+        // The mode above counts for a new file only; a pipe or a device keeps what it has.
+        if file.metadata()?.is_file() {
+            file.set_permissions(Permissions::from_mode(0o600))?;
+        }
         file.write_all(b"---\nversion: 2\ninteractions:\n")?;
         Ok(Self { secrets, state: Mutex::new(State { file, next_id: 0, problem: None }) })
     }
@@ -91,8 +93,10 @@ impl Recorder {
 
 /// Writes a text as YAML: a block if it has lines, single quotes if it has none, else escaped.
 pub(super) fn scalar(text: &str, indent: usize) -> String {
-    let plain = |c: char| matches!(c, ' '..='~' | '\u{a0}'..='\u{d7ff}' | '\u{e000}'..='\u{fefe}' | '\u{10000}'..)
-        && !matches!(c, '\u{2028}' | '\u{2029}');
+    let plain = |c: char| {
+        matches!(c, ' '..='~' | '\u{a0}'..='\u{d7ff}' | '\u{e000}'..='\u{fefe}' | '\u{10000}'..)
+            && !matches!(c, '\u{2028}' | '\u{2029}')
+    };
     if !text.contains('\n') && text.chars().all(plain) {
         return format!("'{}'", text.replace('\'', "''"));
     }
@@ -105,7 +109,8 @@ pub(super) fn scalar(text: &str, indent: usize) -> String {
             None => ("|-", text),
         };
         let pad = " ".repeat(indent);
-        let lines = body.split('\n').map(|line| if line.is_empty() { String::new() } else { format!("{pad}{line}") });
+        let lines =
+            body.split('\n').map(|line| if line.is_empty() { String::new() } else { format!("{pad}{line}") });
         return format!("{header}\n{}", lines.collect::<Vec<_>>().join("\n"));
     }
     let mut out = String::from("\"");

@@ -40,8 +40,18 @@ impl std::fmt::Display for Unsupported {
 
 /// Every provider of the schema.
 pub(crate) const PROVIDER_NAMES: &[&str] = &[
-    "openai", "anthropic", "google", "amazon-bedrock", "dmr", "ollama", "mistral", "xai", "nebius", "requesty",
-    "minimax", "azure",
+    "openai",
+    "anthropic",
+    "google",
+    "amazon-bedrock",
+    "dmr",
+    "ollama",
+    "mistral",
+    "xai",
+    "nebius",
+    "requesty",
+    "minimax",
+    "azure",
 ];
 
 /// Providers with a protocol of their own.
@@ -82,13 +92,22 @@ impl Config {
             list.extend(self.unsupported_model(&agent.model, &agent.name, agent.position));
         }
         for model in &self.models {
-            list.extend(self.unsupported_in(model, Scope::Model(model.name.clone()), &format!("models.{}", model.name)));
+            list.extend(self.unsupported_in(
+                model,
+                Scope::Model(model.name.clone()),
+                &format!("models.{}", model.name),
+            ));
         }
         list
     }
 
     /// Lists what keeps one agent from running; `model` is what it would run with.
-    pub(crate) fn unsupported_for(&self, agent: &str, reference: &ModelRef, model: Option<&ModelConfig>) -> Vec<Unsupported> {
+    pub(crate) fn unsupported_for(
+        &self,
+        agent: &str,
+        reference: &ModelRef,
+        model: Option<&ModelConfig>,
+    ) -> Vec<Unsupported> {
         let scopes = [
             Some(Scope::Agent(agent.to_owned())),
             model.map(|model| Scope::Model(model.name.clone())),
@@ -105,13 +124,22 @@ impl Config {
         if let Some(model) = model
             && self.model(&model.name).is_some()
         {
-            list.extend(self.unsupported_in(model, Scope::Model(model.name.clone()), &format!("models.{}", model.name)));
+            list.extend(self.unsupported_in(
+                model,
+                Scope::Model(model.name.clone()),
+                &format!("models.{}", model.name),
+            ));
         }
         list
     }
 
     /// What of a reference to a model does not run; a named model speaks for itself.
-    fn unsupported_model(&self, reference: &ModelRef, agent: &str, position: Position) -> Option<Unsupported> {
+    fn unsupported_model(
+        &self,
+        reference: &ModelRef,
+        agent: &str,
+        position: Position,
+    ) -> Option<Unsupported> {
         let place = format!("agents.{agent}.model");
         let scope = Scope::Agent(agent.to_owned());
         let feature = match reference {
@@ -122,8 +150,12 @@ impl Config {
                 if self.model(&format!("{provider}/{model}")).is_some() {
                     return None;
                 }
-                let config =
-                    ModelConfig { provider: provider.clone(), model: model.clone(), position, ..ModelConfig::default() };
+                let config = ModelConfig {
+                    provider: provider.clone(),
+                    model: model.clone(),
+                    position,
+                    ..ModelConfig::default()
+                };
                 return self.unsupported_in(&config, scope, &place);
             }
         };
@@ -131,7 +163,9 @@ impl Config {
     }
 
     fn unsupported_in(&self, model: &ModelConfig, scope: Scope, place: &str) -> Option<Unsupported> {
-        let feature = if PROVIDERS_LATER.contains(&model.provider.as_str()) && self.provider(&model.provider).is_none() {
+        let feature = if PROVIDERS_LATER.contains(&model.provider.as_str())
+            && self.provider(&model.provider).is_none()
+        {
             format!("provider `{}`", model.provider)
         } else if model.provider == "openai" && only_responses(&model.model) {
             format!("model `{}`, which answers on the responses API only", model.model)
@@ -144,7 +178,11 @@ impl Config {
 
 /// OpenAI models that the chat completions API does not serve.
 fn only_responses(model: &str) -> bool {
-    model.contains("codex") || model.starts_with("gpt-5-pro") || model.starts_with("o1-pro") || model.starts_with("o3-pro") || model.contains("deep-research")
+    model.contains("codex")
+        || model.starts_with("gpt-5-pro")
+        || model.starts_with("o1-pro")
+        || model.starts_with("o3-pro")
+        || model.contains("deep-research")
 }
 
 /// Tells whether every `${…}` of a text is `${env.NAME}`.

@@ -48,11 +48,8 @@ impl Report {
 
     /// Starts the session and returns its id.
     pub(super) fn start(&mut self) -> String {
-        let session = self
-            .cx
-            .session(Name::agent(&self.agent))
-            .model(self.provider, Name::model(&self.model))
-            .start();
+        let session =
+            self.cx.session(Name::agent(&self.agent)).model(self.provider, Name::model(&self.model)).start();
         let id = session.id().map(|id| id.uuid().to_string()).unwrap_or_default();
         self.session = Some(session);
         // Until a turn has ended, a conversation that is given up was cancelled.

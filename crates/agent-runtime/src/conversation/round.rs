@@ -54,7 +54,11 @@ impl Answered {
 
 impl Conversation {
     /// Runs the calls of one answer in order. Every call gets an answer, also when the turn has to stop.
-    pub(super) async fn run_calls(&mut self, calls: &[ToolCall], frontend: &mut dyn Frontend) -> Result<(), Stop> {
+    pub(super) async fn run_calls(
+        &mut self,
+        calls: &[ToolCall],
+        frontend: &mut dyn Frontend,
+    ) -> Result<(), Stop> {
         let mut stop: Option<TurnOutcome> = None;
         for call in calls {
             self.totals.tool_calls += 1;
@@ -123,7 +127,8 @@ impl Conversation {
             Decision::Ask => match self.question(call, &arguments, frontend).await {
                 None => {
                     self.report.tool(Some(tool)).end(Outcome::Cancelled);
-                    let refused = Answered::refused(ToolStatus::Cancelled, "[not run: cancelled by the user]");
+                    let refused =
+                        Answered::refused(ToolStatus::Cancelled, "[not run: cancelled by the user]");
                     Answered { stop: Some(TurnOutcome::Cancelled), ..refused }
                 }
                 Some(Answer::No { reason }) => {
@@ -142,7 +147,12 @@ impl Conversation {
     }
 
     /// Asks the user about a call; nothing if the turn is cancelled meanwhile.
-    async fn question(&self, call: &ToolCall, arguments: &Value, frontend: &mut dyn Frontend) -> Option<Answer> {
+    async fn question(
+        &self,
+        call: &ToolCall,
+        arguments: &Value,
+        frontend: &mut dyn Frontend,
+    ) -> Option<Answer> {
         let (id, name) = (call.id.clone(), call.name.clone());
         let request = Confirmation { id, name, arguments: arguments.clone() };
         frontend.event(&Event::ToolConfirmationRequest {
@@ -181,7 +191,11 @@ impl Conversation {
     fn no_such_tool(&self, name: &str) -> String {
         let names: Vec<&str> = self.agent.toolbox.names().collect();
         let hint = nearest(name, names.iter().copied()).unwrap_or_else(|| {
-            if names.is_empty() { "there are no tools".to_owned() } else { format!("tools: {}", names.join(", ")) }
+            if names.is_empty() {
+                "there are no tools".to_owned()
+            } else {
+                format!("tools: {}", names.join(", "))
+            }
         });
         let shown: String = name.chars().take(64).collect();
         format!("there is no tool `{shown}`; {hint}")

@@ -55,8 +55,12 @@ fn message(message: &Message) -> Value {
     match message {
         Message::System(text) => json!({ "role": "system", "content": text }),
         Message::User(text) => json!({ "role": "user", "content": text }),
-        Message::Tool { call_id, text } => json!({ "role": "tool", "tool_call_id": call_id, "content": text }),
-        Message::Assistant { text, calls } if calls.is_empty() => json!({ "role": "assistant", "content": text }),
+        Message::Tool { call_id, text } => {
+            json!({ "role": "tool", "tool_call_id": call_id, "content": text })
+        }
+        Message::Assistant { text, calls } if calls.is_empty() => {
+            json!({ "role": "assistant", "content": text })
+        }
         Message::Assistant { text, calls } => {
             let calls: Value = calls.iter().map(encode_call).collect();
             if text.is_empty() {
@@ -179,9 +183,8 @@ fn part(part: &Value) -> Option<Delta> {
 }
 
 fn usage(usage: &Value) -> Option<Usage> {
-    let count = |path: &[&str]| {
-        path.iter().try_fold(usage, |value, key| value.get(key)).and_then(Value::as_u64)
-    };
+    let count =
+        |path: &[&str]| path.iter().try_fold(usage, |value, key| value.get(key)).and_then(Value::as_u64);
     let input = count(&["prompt_tokens"])?;
     let visible = count(&["completion_tokens"]).unwrap_or(0);
     let reasoning = count(&["completion_tokens_details", "reasoning_tokens"]).unwrap_or(0);

@@ -11,7 +11,7 @@ use super::retry::Policy;
 use super::{Delta, ProviderError, Reply, Request};
 use crate::cancel::Cancel;
 use crate::environment::Secret;
-use crate::sse;
+use crate::sse::{self, SseEvent};
 use crate::transport::{Incoming, Outgoing, Transport, TransportError};
 
 /// Largest refusal that is read, in bytes.
@@ -57,6 +57,14 @@ pub struct Answered {
     pub duration: Duration,
 }
 
+/// How the bytes of an answer are cut into events.
+enum Framing {
+    /// A stream of events, as was asked for.
+    Events(sse::Decoder),
+    /// One JSON document, from a server that does not stream.
+    Document(Vec<u8>),
+}
+
 enum Failure {
     Cancelled,
     Provider { error: ProviderError, handed_on: bool },
@@ -66,7 +74,6 @@ impl Client {
     /// A client for one endpoint. Secrets are masked in error texts.
     #[must_use]
     pub fn new(endpoint: Endpoint, transport: Transport, policy: Policy, secrets: Vec<Secret>) -> Self {
-        let policy = if transport.is_replay() { policy.without_pauses() } else { policy };
         Self { endpoint, transport, policy, secrets }
     }
 
@@ -109,6 +116,7 @@ impl Client {
                     let random = u64::from_le_bytes(random_bytes());
                     let pause = self.policy.pause(&error, attempt, random).filter(|_| !handed_on);
                     let Some(pause) = pause else { return Err(CallError::Provider(self.explained(error))) };
+                    let pause = if self.transport.is_replay() { Duration::ZERO } else { pause };
                     observer.retry(&error, attempt, pause);
                     tokio::select! {
                         () = cancel.cancelled() => {
@@ -142,14 +150,14 @@ impl Client {
         let work = async {
             let incoming = self.transport.send(outgoing).await.map_err(provider_error)?;
             let mut incoming = self.accept(incoming).await?;
-            let mut bytes = sse::Decoder::default();
+            let mut framing = Framing::default();
             let mut decoder = Decoder::default();
             loop {
                 let chunk = incoming.body.chunk().await.map_err(provider_error)?;
                 let ended = chunk.is_none();
                 let events = match chunk {
-                    Some(chunk) => bytes.feed(&chunk).map_err(|e| ProviderError::Protocol(e.to_string()))?,
-                    None => std::mem::take(&mut bytes).finish().into_iter().collect(),
+                    Some(chunk) => framing.feed(&chunk)?,
+                    None => std::mem::take(&mut framing).finish().into_iter().collect(),
                 };
                 for delta in events.iter().flat_map(|event| decoder.feed(event)) {
                     match delta {
@@ -196,6 +204,39 @@ impl Client {
             (error, _) => error,
         };
         error.masked(|text| mask(text, &self.secrets))
+    }
+}
+
+impl Default for Framing {
+    fn default() -> Self {
+        Self::Events(sse::Decoder::default())
+    }
+}
+
+impl Framing {
+    fn feed(&mut self, bytes: &[u8]) -> Result<Vec<SseEvent>, ProviderError> {
+        match self {
+            Self::Events(decoder) if decoder.is_new() && bytes.trim_ascii_start().starts_with(b"{") => {
+                *self = Self::Document(bytes.to_vec());
+                Ok(Vec::new())
+            }
+            Self::Events(decoder) => {
+                decoder.feed(bytes).map_err(|error| ProviderError::Protocol(error.to_string()))
+            }
+            Self::Document(document) => {
+                document.extend_from_slice(bytes);
+                Ok(Vec::new())
+            }
+        }
+    }
+
+    fn finish(self) -> Option<SseEvent> {
+        match self {
+            Self::Events(decoder) => decoder.finish(),
+            Self::Document(document) => {
+                Some(SseEvent { name: String::new(), data: String::from_utf8_lossy(&document).into_owned() })
+            }
+        }
     }
 }
 

@@ -131,7 +131,9 @@ impl Endpoint {
             (None, Some(usual)) if !elsewhere => (Some(usual), true),
             (None, Some(usual)) if is_loopback_url(&base_url) => (Some(usual), false),
             (None, Some(usual)) => {
-                auth_hint = Some(format!("to send {usual} to this `base_url`, add `token_key: {usual}` to the model"));
+                auth_hint = Some(format!(
+                    "to send {usual} to this `base_url`, add `token_key: {usual}` to the model"
+                ));
                 (None, false)
             }
             (None, None) => (None, false),
@@ -195,7 +197,8 @@ fn model_runner(environment: &Environment) -> String {
 }
 
 fn chat_url(base_url: &str, api_version: Option<&str>) -> String {
-    let (path, query) = base_url.split_once('?').map_or((base_url, None), |(path, query)| (path, Some(query)));
+    let (path, query) =
+        base_url.split_once('?').map_or((base_url, None), |(path, query)| (path, Some(query)));
     let mut url = format!("{}/chat/completions", path.trim_end_matches('/'));
     let version = api_version.map(|version| format!("api-version={version}"));
     let query: Vec<&str> = query.into_iter().chain(version.as_deref()).collect();
@@ -227,5 +230,6 @@ pub(crate) fn path_of(url: &str) -> &str {
 /// Tells whether a URL leads to this machine.
 pub(crate) fn is_loopback_url(url: &str) -> bool {
     let host = host_of(url);
-    host.eq_ignore_ascii_case("localhost") || host.parse::<IpAddr>().is_ok_and(|address| address.is_loopback())
+    host.eq_ignore_ascii_case("localhost")
+        || host.parse::<IpAddr>().is_ok_and(|address| address.is_loopback())
 }

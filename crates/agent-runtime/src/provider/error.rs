@@ -86,10 +86,18 @@ impl ProviderError {
 
     fn classify(status: u16, words: &str, retry_after: Option<Duration>, text: String) -> Self {
         let too_long = [
-            "context_length", "exceed_context", "context length", "context size", "context window",
-            "maximum context", "prompt is too long", "too many tokens", "input is too long",
+            "context_length",
+            "exceed_context",
+            "context length",
+            "context size",
+            "context window",
+            "maximum context",
+            "prompt is too long",
+            "too many tokens",
+            "input is too long",
         ];
-        if matches!(status, 400 | 413 | 422 | 500) && too_long.iter().any(|words_of| words.contains(words_of)) {
+        if matches!(status, 400 | 413 | 422 | 500) && too_long.iter().any(|words_of| words.contains(words_of))
+        {
             return Self::ContextTooLong(text);
         }
         match status {
@@ -162,9 +170,17 @@ impl Said {
 fn status_of_words(kind: &str, code: &str) -> Option<u16> {
     let words = format!("{kind} {code}");
     let table = [
-        ("rate_limit", 429), ("insufficient_quota", 429), ("context_length", 400), ("authentication", 401),
-        ("invalid_api_key", 401), ("permission", 403), ("not_found", 404), ("timeout", 504),
-        ("invalid_request", 400), ("overloaded", 503), ("server_error", 500),
+        ("rate_limit", 429),
+        ("insufficient_quota", 429),
+        ("context_length", 400),
+        ("authentication", 401),
+        ("invalid_api_key", 401),
+        ("permission", 403),
+        ("not_found", 404),
+        ("timeout", 504),
+        ("invalid_request", 400),
+        ("overloaded", 503),
+        ("server_error", 500),
     ];
     table.iter().find(|(word, _)| words.contains(word)).map(|(_, status)| *status)
 }

@@ -29,12 +29,6 @@ impl Default for Policy {
 }
 
 impl Policy {
-    /// The same without pauses, for replays.
-    #[must_use]
-    pub fn without_pauses(self) -> Self {
-        Self { base: Duration::ZERO, max: Duration::ZERO, max_retry_after: Duration::ZERO, ..self }
-    }
-
     /// The pause before attempt `attempt` (the first retry is 1), or nothing if the error is final.
     ///
     /// Full jitter: uniformly between nothing and the bound; `random` is any number, taken as uniform.
@@ -50,9 +44,6 @@ impl Policy {
                 Some(Duration::from_micros(if micros == 0 { 0 } else { random % (micros + 1) }))
             }
             ProviderError::RateLimited { retry_after: Some(wait), .. } => {
-                if self.max.is_zero() {
-                    return Some(Duration::ZERO);
-                }
                 (*wait <= self.max_retry_after).then_some(*wait)
             }
             _ => None,

@@ -88,7 +88,13 @@ fn all() -> [FileTool; 9] {
             },
             read::files,
         ),
-        tool("list_directory", "Lists a folder: one FILE or DIR a line.", true, || path("The folder"), read::list),
+        tool(
+            "list_directory",
+            "Lists a folder: one FILE or DIR a line.",
+            true,
+            || path("The folder"),
+            read::list,
+        ),
         tool(
             "directory_tree",
             "Shows a folder and everything below it as JSON, up to 100 entries.",
@@ -117,7 +123,12 @@ fn all() -> [FileTool; 9] {
             "write_file",
             "Writes a file, replacing what was in it; missing folders are made.",
             false,
-            || schema(&["path", "content"], json!({ "path": text("The file"), "content": text("The whole content") })),
+            || {
+                schema(
+                    &["path", "content"],
+                    json!({ "path": text("The file"), "content": text("The whole content") }),
+                )
+            },
             change::write,
         ),
         tool(
@@ -187,7 +198,8 @@ impl Tool for FileTool {
             return Access::Changes;
         }
         let one = arguments.get("path").and_then(Value::as_str);
-        let many = arguments.get("paths").and_then(Value::as_array).into_iter().flatten().filter_map(Value::as_str);
+        let many =
+            arguments.get("paths").and_then(Value::as_array).into_iter().flatten().filter_map(Value::as_str);
         Access::Reads(one.into_iter().chain(many).map(str::to_owned).collect())
     }
 

@@ -138,7 +138,8 @@ impl Rules {
     /// The rules of a file whose patterns were checked when it was read; one that is wrong is left out.
     #[must_use]
     pub fn new(permissions: &Permissions) -> Self {
-        let list = |patterns: &[String]| patterns.iter().filter_map(|text| Pattern::parse(text).ok()).collect();
+        let list =
+            |patterns: &[String]| patterns.iter().filter_map(|text| Pattern::parse(text).ok()).collect();
         Self { allow: list(&permissions.allow), ask: list(&permissions.ask), deny: list(&permissions.deny) }
     }
 

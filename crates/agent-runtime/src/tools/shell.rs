@@ -80,9 +80,10 @@ impl Tool for Shell {
         });
         ToolDefinition {
             name: NAME.to_owned(),
-            description: "Runs a command in a shell and waits for it. What it leaves running in the background is \
+            description:
+                "Runs a command in a shell and waits for it. What it leaves running in the background is \
                           ended with it."
-                .to_owned(),
+                    .to_owned(),
             parameters,
         }
     }
@@ -113,13 +114,15 @@ impl Shell {
             return Err(Failure::model(ErrorClass::NotFound, text));
         }
         let started = self.spawn(&cmd, &folder, context);
-        let (mut child, reader) =
-            started.map_err(|error| Failure::model(ErrorClass::Io, format!("the shell cannot be started: {error}")))?;
+        let (mut child, reader) = started.map_err(|error| {
+            Failure::model(ErrorClass::Io, format!("the shell cannot be started: {error}"))
+        })?;
         let mut group = Group(child.id().and_then(|id| Pid::from_raw(id.cast_signed())));
         let mut output = HeadAndTail::new(MAX_OUTPUT_CHARS);
         let mut reader = reader;
         let end = follow(&mut child, &mut reader, &mut output, Duration::from_secs(seconds), context).await;
-        let end = end.map_err(|error| Failure::model(ErrorClass::Io, format!("the shell was lost: {error}")))?;
+        let end =
+            end.map_err(|error| Failure::model(ErrorClass::Io, format!("the shell was lost: {error}")))?;
         if !matches!(end, End::Exited(_)) {
             group.ask_to_end(&mut child).await;
         }
@@ -130,9 +133,10 @@ impl Shell {
             End::Exited(status) if status.success() => {
                 Ok(if output.is_empty() { "the command printed nothing".to_owned() } else { output })
             }
-            End::Exited(status) => {
-                Err(Failure::model(ErrorClass::NonzeroExit, format!("{output}\n[{status}]").trim_start().to_owned()))
-            }
+            End::Exited(status) => Err(Failure::model(
+                ErrorClass::NonzeroExit,
+                format!("{output}\n[{status}]").trim_start().to_owned(),
+            )),
             End::TimedOut => Err(Failure::model(
                 ErrorClass::Timeout,
                 format!("{output}\n[ended after {seconds} seconds]").trim_start().to_owned(),

@@ -10,6 +10,9 @@ use serde_json::{Value, json};
 use super::{Failure, MAX_RESULT_BYTES, Work, io_failure, regular_file};
 use crate::tools::arguments;
 
+/// Bytes of content in one answer; the rest is room for notes and headings.
+const MAX_CONTENT_BYTES: usize = MAX_RESULT_BYTES - 4_000;
+
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct PathArguments {
@@ -26,7 +29,7 @@ struct PathsArguments {
 
 pub(super) fn file(value: Value, work: &Work) -> Result<String, Failure> {
     let PathArguments { path } = arguments("read_file", value)?;
-    text_of(&path, work, MAX_RESULT_BYTES)
+    text_of(&path, work, MAX_CONTENT_BYTES)
 }
 
 pub(super) fn files(value: Value, work: &Work) -> Result<String, Failure> {
@@ -35,7 +38,7 @@ pub(super) fn files(value: Value, work: &Work) -> Result<String, Failure> {
         return Err(Failure::model(ErrorClass::InvalidArguments, "paths: expected at least one"));
     }
     // Every file gets its share, so that the last one is not cut off by the first.
-    let share = MAX_RESULT_BYTES / paths.len().max(1);
+    let share = MAX_CONTENT_BYTES / paths.len().max(1);
     let mut last_failure = None;
     let mut read = 0_usize;
     let mut contents = Vec::new();
@@ -89,7 +92,9 @@ pub(super) fn list(value: Value, work: &Work) -> Result<String, Failure> {
             format!("{kind} {}\n", entry.file_name().to_string_lossy())
         })
         .collect();
-    lines.sort_by(|a, b| a.split_once(' ').map(|(_, name)| name).cmp(&b.split_once(' ').map(|(_, name)| name)));
+    lines.sort_by(|a, b| {
+        a.split_once(' ').map(|(_, name)| name).cmp(&b.split_once(' ').map(|(_, name)| name))
+    });
     let total = lines.len();
     if total == 0 {
         return Ok("the folder is empty\n".to_owned());

@@ -46,7 +46,13 @@ pub(super) fn tree(value: Value, work: &Work) -> Result<String, Failure> {
     Ok(tree.to_string())
 }
 
-fn branch(shown: &str, folder: &Path, work: &Work, left: &mut usize, depth: usize) -> Result<Vec<Value>, Failure> {
+fn branch(
+    shown: &str,
+    folder: &Path,
+    work: &Work,
+    left: &mut usize,
+    depth: usize,
+) -> Result<Vec<Value>, Failure> {
     let mut children = Vec::new();
     for (name, path, kind) in entries(shown, folder, work)? {
         if *left == 0 {
@@ -56,10 +62,16 @@ fn branch(shown: &str, folder: &Path, work: &Work, left: &mut usize, depth: usiz
         children.push(match kind {
             Kind::Folder => {
                 // A folder below that cannot be read is no reason to show nothing.
-                let below = if depth < MAX_DEPTH { branch(&name, &path, work, left, depth + 1) } else { Ok(Vec::new()) };
+                let below = if depth < MAX_DEPTH {
+                    branch(&name, &path, work, left, depth + 1)
+                } else {
+                    Ok(Vec::new())
+                };
                 match below {
                     Err(cancelled @ Failure::Cancelled { .. }) => return Err(cancelled),
-                    below => json!({ "name": name, "type": "directory", "children": below.unwrap_or_default() }),
+                    below => {
+                        json!({ "name": name, "type": "directory", "children": below.unwrap_or_default() })
+                    }
                 }
             }
             Kind::File => json!({ "name": name, "type": "file" }),
@@ -112,11 +124,13 @@ fn search_folder(
             continue;
         }
         match kind {
-            Kind::Folder if depth < MAX_DEPTH => match search_folder(&path, wanted, work, found, depth + 1) {
-                Err(cancelled @ Failure::Cancelled { .. }) => return Err(cancelled),
+            Kind::Folder if depth < MAX_DEPTH => {
+                let below = search_folder(&path, wanted, work, found, depth + 1);
                 // A folder below that cannot be read hides nothing else.
-                Ok(()) | Err(_) => {}
-            },
+                if let Err(cancelled @ Failure::Cancelled { .. }) = below {
+                    return Err(cancelled);
+                }
+            }
             Kind::File => search_file(&path, wanted, work, found),
             Kind::Folder | Kind::Other => {}
         }
@@ -167,7 +181,8 @@ fn entries(
                 kind if kind.is_file() => Kind::File,
                 _ => Kind::Other,
             };
-            let hidden = work.ignore_vcs && matches!(kind, Kind::Folder) && VCS_FOLDERS.contains(&name.as_str());
+            let hidden =
+                work.ignore_vcs && matches!(kind, Kind::Folder) && VCS_FOLDERS.contains(&name.as_str());
             (!hidden).then(|| (name, entry.path(), kind))
         })
         .collect();

@@ -1,0 +1,59 @@
+//! The event definitions that records are checked against: the client's own, exported.
+//!
+//! The only module that names the telemetry library. Validation itself is the library's, so that what a client can
+//! say and what a collector takes cannot drift apart.
+
+use serde_json::Value;
+
+pub use agent_telemetry::CatalogueDoc;
+pub(crate) use agent_telemetry::MAX_RECORD_BYTES;
+pub(crate) use agent_telemetry::catalogue::{Checked, CheckedValue, RejectCode, Rejection};
+pub(crate) use agent_telemetry::name::is_identifier;
+pub(crate) use agent_telemetry::wire::{
+    Answer, ClientCounters, MAX_BODY_BYTES, MAX_RECORDS, Rejected, TRACK_PATH,
+};
+
+const DOCKER_AGENT: &str = include_str!("../catalogue/docker-agent.json");
+
+/// The catalogue of `docker-agent`, as of this build.
+///
+/// # Errors
+///
+/// What is wrong with it; a test keeps that from happening.
+pub fn docker_agent() -> Result<CatalogueDoc, String> {
+    CatalogueDoc::from_json(DOCKER_AGENT)
+}
+
+/// Whether the store knows how to keep a value of this type.
+pub(crate) fn is_storable(value: &CheckedValue) -> bool {
+    use CheckedValue::{Bool, Closed, Language, Map, Name, NanoUsd, Number, Set, Uuid, Version};
+    matches!(
+        value,
+        Closed(_)
+            | Bool(_)
+            | Number(_)
+            | NanoUsd(_)
+            | Uuid(_)
+            | Version(_)
+            | Language(_)
+            | Name(_)
+            | Set(_)
+            | Map(_)
+    )
+}
+
+/// The names of a record's properties that its definition lacks; identifiers only, the rest as `unknown`.
+pub(crate) fn unknown_properties(record: &Value, checked: &Checked) -> Vec<String> {
+    let Some(given) = record.get("properties").and_then(Value::as_object) else { return Vec::new() };
+    given
+        .keys()
+        .filter(|key| !checked.properties.contains_key(*key))
+        .filter(|key| !(checked.action.is_some() && *key == "action"))
+        .map(|key| printable_name(key))
+        .collect()
+}
+
+/// A property's name if it is an identifier, else `unknown`.
+pub(crate) fn printable_name(name: &str) -> String {
+    if is_identifier(name) { name.to_owned() } else { "unknown".to_owned() }
+}

@@ -1,0 +1,129 @@
+//! The way from many requests to the one writer, and back.
+//!
+//! Invariants: the queue is bounded and a full one refuses at once; a result is given only after the commit is on
+//! disk; new rows are announced to the live tail only then. Requests that wait together are committed together.
+
+use std::sync::Arc;
+use std::thread::JoinHandle;
+
+use tokio::sync::{broadcast, mpsc, oneshot};
+
+use crate::report;
+use crate::store::sqlite::Writer;
+use crate::store::{Batch, EventRow, StoreError, Stored};
+
+/// At most this many requests share a commit.
+const GROUP_MAX: usize = 256;
+/// The live tail's memory; a reader that falls behind further is told how much it missed.
+const TAIL_EVENTS: usize = 1024;
+
+/// Why a batch was not stored; nothing of it is in the store.
+#[derive(Debug, Clone)]
+pub(crate) enum QueueError {
+    Full,
+    Closed,
+    Store(StoreError),
+}
+
+struct Job {
+    batch: Batch,
+    done: oneshot::Sender<Result<Stored, StoreError>>,
+}
+
+/// Hands batches to the writer.
+#[derive(Debug, Clone)]
+pub(crate) struct Queue {
+    jobs: mpsc::Sender<Job>,
+    tail: broadcast::Sender<Arc<EventRow>>,
+}
+
+/// The writer's thread; ends when every [`Queue`] is gone and everything queued is stored.
+#[derive(Debug)]
+pub(crate) struct WriterThread(JoinHandle<()>);
+
+impl WriterThread {
+    /// Waits for the end.
+    pub(crate) fn join(self) {
+        if self.0.join().is_err() {
+            report::line("the writer thread panicked");
+        }
+    }
+}
+
+/// Starts the writer's thread.
+pub(crate) fn start(writer: Writer, capacity: usize) -> std::io::Result<(Queue, WriterThread)> {
+    let (jobs, waiting) = mpsc::channel(capacity);
+    let tail = broadcast::Sender::new(TAIL_EVENTS);
+    let announce = tail.clone();
+    let thread = std::thread::Builder::new()
+        .name("writer".to_owned())
+        .spawn(move || write_all(writer, waiting, &announce))?;
+    Ok((Queue { jobs, tail }, WriterThread(thread)))
+}
+
+impl Queue {
+    /// Stores a batch; returns when it is on disk.
+    pub(crate) async fn store(&self, batch: Batch) -> Result<Stored, QueueError> {
+        let (done, result) = oneshot::channel();
+        self.jobs.try_send(Job { batch, done }).map_err(|error| match error {
+            mpsc::error::TrySendError::Full(_) => QueueError::Full,
+            mpsc::error::TrySendError::Closed(_) => QueueError::Closed,
+        })?;
+        match result.await {
+            Ok(result) => result.map_err(QueueError::Store),
+            Err(_) => Err(QueueError::Closed),
+        }
+    }
+
+    /// Whether the writer's thread lives.
+    pub(crate) fn is_open(&self) -> bool {
+        !self.jobs.is_closed()
+    }
+
+    /// Every event that is stored from now on.
+    pub(crate) fn tail(&self) -> broadcast::Receiver<Arc<EventRow>> {
+        self.tail.subscribe()
+    }
+}
+
+fn write_all(mut writer: Writer, mut waiting: mpsc::Receiver<Job>, tail: &broadcast::Sender<Arc<EventRow>>) {
+    let mut batches = Vec::with_capacity(GROUP_MAX);
+    let mut answers = Vec::with_capacity(GROUP_MAX);
+    let mut trouble = None;
+    while let Some(first) = waiting.blocking_recv() {
+        let mut next = Some(first);
+        while let Some(Job { batch, done }) = next {
+            batches.push(batch);
+            answers.push(done);
+            next = if batches.len() < GROUP_MAX { waiting.try_recv().ok() } else { None };
+        }
+        // A client that went away meanwhile does not read its answer; its events are stored all the same.
+        match writer.commit(&batches) {
+            Ok(results) => {
+                if trouble.take().is_some() {
+                    report::line("events are taken again");
+                }
+                for (stored, done) in results.into_iter().zip(answers.drain(..)) {
+                    let rows = stored.rows.clone();
+                    let _ = done.send(Ok(stored));
+                    for row in rows {
+                        let _ = tail.send(row);
+                    }
+                }
+            }
+            Err(error) => {
+                let text = error.to_string();
+                // Once per trouble, not once per request.
+                if trouble.as_ref() != Some(&text) {
+                    report::line(&format!("no events are taken: {text}"));
+                    trouble = Some(text);
+                }
+                for done in answers.drain(..) {
+                    let _ = done.send(Err(error.clone()));
+                }
+            }
+        }
+        batches.clear();
+    }
+    writer.close();
+}

@@ -1,0 +1,113 @@
+//! The one form in which a request is refused: `{"error":{"code","message","request_id"}}`.
+//!
+//! `code` is for programs and stable; `message` is for people and holds nothing of a request's content and nothing
+//! of an inner error's text. What went wrong inside goes to stderr with the same request id.
+
+use std::time::Duration;
+
+use axum::http::{HeaderValue, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use serde_json::json;
+use uuid::Uuid;
+
+use crate::answer::range::BadRange;
+use crate::report;
+use crate::store::StoreError;
+
+/// A refused request.
+#[derive(Debug)]
+pub(crate) struct ApiError {
+    status: StatusCode,
+    code: &'static str,
+    message: String,
+    retry_after: Option<Duration>,
+    close: bool,
+    cause: Option<String>,
+}
+
+impl ApiError {
+    pub(crate) fn new(status: StatusCode, code: &'static str, message: impl Into<String>) -> Self {
+        Self { status, code, message: message.into(), retry_after: None, close: false, cause: None }
+    }
+
+    pub(crate) fn bad_query(message: impl Into<String>) -> Self {
+        Self::new(StatusCode::BAD_REQUEST, "bad_query", message)
+    }
+
+    /// 503, worth another try after a pause.
+    pub(crate) fn unavailable(code: &'static str, message: impl Into<String>, retry_after: Duration) -> Self {
+        Self { retry_after: Some(retry_after), ..Self::new(StatusCode::SERVICE_UNAVAILABLE, code, message) }
+    }
+
+    /// The collector is about to end.
+    pub(crate) fn draining() -> Self {
+        Self::unavailable("draining", "the collector is stopping", Duration::from_secs(5)).closing()
+    }
+
+    pub(crate) fn internal(cause: impl Into<String>) -> Self {
+        Self {
+            cause: Some(cause.into()),
+            ..Self::new(StatusCode::INTERNAL_SERVER_ERROR, "internal", "the collector failed to answer")
+        }
+    }
+
+    pub(crate) fn message(&self) -> &str {
+        &self.message
+    }
+
+    /// Ends the connection after the answer: the rest of the request was not read.
+    pub(crate) fn closing(mut self) -> Self {
+        self.close = true;
+        self
+    }
+}
+
+impl From<BadRange> for ApiError {
+    fn from(error: BadRange) -> Self {
+        Self::bad_query(error.to_string())
+    }
+}
+
+impl From<StoreError> for ApiError {
+    fn from(error: StoreError) -> Self {
+        match error {
+            StoreError::DiskLow { .. } => Self::unavailable(
+                "disk_low",
+                "the collector's disk is nearly full; nothing is taken until there is room",
+                Duration::from_secs(60),
+            ),
+            StoreError::TooSlow { seconds } => Self::unavailable(
+                "too_slow",
+                format!("the answer took longer than {seconds} s; ask for a shorter range"),
+                Duration::from_secs(10),
+            ),
+            StoreError::Failed(cause) => Self {
+                cause: Some(cause),
+                ..Self::unavailable(
+                    "store_unavailable",
+                    "the store cannot be used now",
+                    Duration::from_secs(10),
+                )
+            },
+        }
+    }
+}
+
+impl IntoResponse for ApiError {
+    fn into_response(self) -> Response {
+        let request_id = Uuid::now_v7();
+        if let Some(cause) = &self.cause {
+            report::line(&format!("request {request_id}: {cause}"));
+        }
+        let body =
+            json!({ "error": { "code": self.code, "message": self.message, "request_id": request_id } });
+        let mut response = (self.status, axum::Json(body)).into_response();
+        if let Some(pause) = self.retry_after {
+            response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(pause.as_secs().max(1)));
+        }
+        if self.close {
+            response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
+        }
+        response
+    }
+}

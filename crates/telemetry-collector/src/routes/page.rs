@@ -1,0 +1,57 @@
+//! `GET /?from=&to=`: the page.
+
+use askama::Template;
+use axum::extract::State;
+use axum::http::{HeaderMap, header};
+use axum::response::{Html, IntoResponse, Response};
+
+use super::error::ApiError;
+use super::query::Params;
+use super::summary::summarise;
+use crate::answer::range::Range;
+use crate::app::App;
+use crate::page::{LIVE_ROWS, Page, Problem};
+use crate::store;
+
+pub(crate) async fn show(
+    State(app): State<App>,
+    headers: HeaderMap,
+    params: Result<Params, ApiError>,
+) -> Result<Html<String>, Response> {
+    // Let in by the guard, so it is a loopback name.
+    let host = headers.get(header::HOST).and_then(|host| host.to_str().ok()).unwrap_or_default();
+    let page = match params {
+        Ok(params) => lay_out(&app, params, host).await,
+        Err(error) => Err(error),
+    };
+    page.map(Html).map_err(problem)
+}
+
+async fn lay_out(app: &App, params: Params, host: &str) -> Result<String, ApiError> {
+    let [from, to] = params.take(["from", "to"])?;
+    let now_ms = app.now_ms();
+    let range = Range::parse(from.as_deref(), to.as_deref(), now_ms)?;
+    let read = app.read(move |snapshot| {
+        Ok((summarise(snapshot, range)?, snapshot.events(store::Page::Last { limit: LIVE_ROWS })?))
+    });
+    let (summary, newest) = read.await?;
+    let page = Page::new(&summary, range, &newest, host, now_ms);
+    page.render().map_err(|error| ApiError::internal(error.to_string()))
+}
+
+/// The same refusal as for programs, to be read by a person.
+fn problem(error: ApiError) -> Response {
+    let page = Problem { message: error.message() }.render();
+    let (mut parts, body) = error.into_response().into_parts();
+    match page {
+        Ok(page) => {
+            parts.headers.remove(header::CONTENT_TYPE);
+            parts.headers.remove(header::CONTENT_LENGTH);
+            let mut response = Html(page).into_response();
+            *response.status_mut() = parts.status;
+            response.headers_mut().extend(parts.headers);
+            response
+        }
+        Err(_) => Response::from_parts(parts, body),
+    }
+}

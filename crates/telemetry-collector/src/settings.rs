@@ -1,0 +1,59 @@
+//! What a collector is started with.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use crate::catalogue::CatalogueDoc;
+
+/// Free disk space below which nothing is taken any more: 512 MiB.
+pub const DEFAULT_MIN_FREE: u64 = 512 << 20;
+/// Requests that may wait for the writer; at most 64 KiB each.
+const QUEUE: usize = 512;
+
+/// Tells the time in Unix milliseconds.
+pub type Clock = Arc<dyn Fn() -> i64 + Send + Sync>;
+
+/// What a collector is started with.
+#[derive(Clone)]
+#[non_exhaustive]
+pub struct Settings {
+    /// Where to listen; port 0 picks one.
+    pub listen: SocketAddr,
+    /// The data folder; created if it does not exist.
+    pub data: PathBuf,
+    /// Free bytes on the disk of `data` below which nothing is taken.
+    pub min_free: u64,
+    /// How many requests may wait for the writer.
+    pub queue: usize,
+    /// What arriving records are checked against.
+    pub catalogue: CatalogueDoc,
+    /// The time.
+    pub clock: Clock,
+}
+
+impl Settings {
+    /// The defaults for an address, a folder and a catalogue.
+    #[must_use]
+    pub fn new(listen: SocketAddr, data: impl Into<PathBuf>, catalogue: CatalogueDoc) -> Self {
+        Self {
+            listen,
+            data: data.into(),
+            min_free: DEFAULT_MIN_FREE,
+            queue: QUEUE,
+            catalogue,
+            clock: Arc::new(|| jiff::Timestamp::now().as_millisecond()),
+        }
+    }
+}
+
+impl std::fmt::Debug for Settings {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Settings")
+            .field("listen", &self.listen)
+            .field("data", &self.data)
+            .field("min_free", &self.min_free)
+            .field("queue", &self.queue)
+            .finish_non_exhaustive()
+    }
+}

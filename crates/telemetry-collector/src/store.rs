@@ -1,0 +1,155 @@
+//! What the collector keeps, in the terms of its domain: events in, rows and facts out.
+//!
+//! Handlers and answers speak these types and never SQL.
+//! `sqlite` is the only implementation so far and the only module that names its driver; a second store would
+//! answer with the same [`Facts`], so that every number is computed by the same code.
+//!
+//! Invariants: an event id is stored at most once, a stored event never changes, and row ids only grow.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use serde::Serialize;
+use serde_json::Value;
+use uuid::Uuid;
+
+use crate::catalogue::{CheckedValue, ClientCounters};
+
+pub(crate) mod sqlite;
+
+/// A point in time in Unix milliseconds.
+pub(crate) type UnixMs = i64;
+/// A day in UTC, as days since 1970-01-01.
+pub(crate) type Day = i64;
+
+pub(crate) const DAY_MS: i64 = 86_400_000;
+
+/// The UTC day that a point in time belongs to.
+pub(crate) fn day_of(ms: UnixMs) -> Day {
+    ms.div_euclid(DAY_MS)
+}
+
+/// One valid event on its way into the store.
+#[derive(Debug, Clone)]
+pub(crate) struct NewEvent {
+    pub(crate) event_id: Uuid,
+    pub(crate) source: String,
+    pub(crate) event: String,
+    pub(crate) action: Option<String>,
+    pub(crate) timestamp_ms: u64,
+    /// All properties but `action`.
+    pub(crate) properties: BTreeMap<String, CheckedValue>,
+    /// How many properties, set elements and map keys the catalogue does not know; their values are gone already.
+    pub(crate) dropped: usize,
+    /// The names of those properties.
+    pub(crate) unknown: Vec<String>,
+    /// The client's clock was far from ours when it sent the request.
+    pub(crate) clock_off: bool,
+}
+
+/// What a refused record leaves behind: no content.
+#[derive(Debug, Clone)]
+pub(crate) struct Refused {
+    pub(crate) code: &'static str,
+    /// Identifiers only.
+    pub(crate) properties: Vec<String>,
+    /// `unknown` when it is not one.
+    pub(crate) version: String,
+}
+
+/// One request's worth of work for the writer; stored completely or not at all.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Batch {
+    pub(crate) received_ms: UnixMs,
+    pub(crate) events: Vec<NewEvent>,
+    pub(crate) refused: Vec<Refused>,
+    pub(crate) client: Option<ClientCounters>,
+}
+
+/// What became of a [`Batch`], known once its commit is on disk.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Stored {
+    pub(crate) accepted: u64,
+    /// Ids that were there already, [`Stored::conflicts`] included.
+    pub(crate) duplicates: u64,
+    /// Duplicates whose content differs from what is stored.
+    pub(crate) conflicts: u64,
+    /// The new events as anyone may read them from now on.
+    pub(crate) rows: Vec<Arc<EventRow>>,
+}
+
+/// A stored event, in the form in which it was sent.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub(crate) struct EventRow {
+    pub(crate) row: i64,
+    pub(crate) event_id: Uuid,
+    pub(crate) event: String,
+    pub(crate) event_timestamp: UnixMs,
+    pub(crate) source: String,
+    pub(crate) properties: serde_json::Map<String, Value>,
+}
+
+/// A name in the store's dictionary; equal names of one kind have equal ids. 0 stands for "absent".
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Default)]
+pub(crate) struct NameId(pub(crate) i64);
+
+impl NameId {
+    pub(crate) const ABSENT: Self = Self(0);
+}
+
+/// The columns of one event that answers are computed from.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Facts {
+    pub(crate) timestamp_ms: UnixMs,
+    pub(crate) event: NameId,
+    pub(crate) action: NameId,
+    /// The store's number of the installation, 0 when the event named none.
+    pub(crate) install: i64,
+    pub(crate) tool: NameId,
+    pub(crate) tool_kind: NameId,
+    pub(crate) provider: NameId,
+    pub(crate) model: NameId,
+    pub(crate) outcome: NameId,
+    pub(crate) success: Option<bool>,
+    /// See [`crate::histogram::bucket_of`].
+    pub(crate) duration_bucket: Option<u16>,
+    pub(crate) input_tokens: u64,
+    pub(crate) output_tokens: u64,
+    pub(crate) cost_nano: Option<u64>,
+}
+
+/// How many records arrived in a range of arrival days, by fate.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
+pub(crate) struct IngestCounts {
+    pub(crate) accepted: u64,
+    pub(crate) duplicates: u64,
+    pub(crate) rejected: u64,
+}
+
+/// Which events to list.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Page {
+    /// The newest ones.
+    Last { limit: u32 },
+    /// The oldest ones after a row.
+    After { row: i64, limit: u32 },
+}
+
+/// Why the store could not be opened; texts are for the person who started the collector.
+#[derive(Debug, thiserror::Error)]
+#[error("{message}\n  {hint}")]
+pub struct OpenError {
+    pub(crate) message: String,
+    pub(crate) hint: String,
+}
+
+/// Why the store could not do what it was asked.
+#[derive(Debug, Clone, thiserror::Error)]
+pub(crate) enum StoreError {
+    #[error("free disk space is below the limit of {min_free} bytes")]
+    DiskLow { min_free: u64 },
+    #[error("the query took longer than {seconds} s")]
+    TooSlow { seconds: u64 },
+    #[error("{0}")]
+    Failed(String),
+}

@@ -1,0 +1,192 @@
+//! Numbers for names, installations and sessions.
+//!
+//! The writer gives numbers out; readers turn them back. A number never changes its meaning, so caches are only
+//! ever too small; after a rollback the writer forgets its own ([`Numbers::forget`]).
+//! A client cannot fill the dictionary: beyond [`NEW_NAMES_PER_DAY`] of one kind, a new name becomes [`OTHER`].
+
+use std::collections::HashMap;
+use std::hash::Hash;
+use std::sync::Arc;
+
+use rusqlite::{Connection, OptionalExtension};
+use uuid::Uuid;
+
+use super::codec::{Intern, Resolve};
+use super::columns::{SessionIds, Sessions};
+use crate::store::Day;
+
+pub(super) const NEW_NAMES_PER_DAY: u64 = 2_000;
+/// Stands for names beyond the daily limit.
+pub(super) const OTHER: &str = "other";
+
+const CACHED: usize = 100_000;
+
+/// The writer's memory of numbers that are in the file.
+#[derive(Debug, Default)]
+pub(super) struct Numbers {
+    names: HashMap<&'static str, HashMap<Box<str>, i64>>,
+    installs: HashMap<Uuid, i64>,
+    sessions: HashMap<Uuid, i64>,
+    /// New names per kind on `day`.
+    fresh: HashMap<&'static str, u64>,
+    day: Day,
+}
+
+impl Numbers {
+    /// To be called when what was given out since the last commit is void.
+    pub(super) fn forget(&mut self) {
+        *self = Self::default();
+    }
+}
+
+/// Gives out numbers inside one transaction.
+pub(super) struct Numbering<'a> {
+    conn: &'a Connection,
+    numbers: &'a mut Numbers,
+    day: Day,
+    /// Kinds of names that went beyond the limit, once per occurrence.
+    pub(super) capped: Vec<&'static str>,
+}
+
+impl<'a> Numbering<'a> {
+    pub(super) fn new(conn: &'a Connection, numbers: &'a mut Numbers, day: Day) -> Self {
+        if numbers.day != day {
+            numbers.day = day;
+            numbers.fresh.clear();
+        }
+        Self { conn, numbers, day, capped: Vec::new() }
+    }
+
+    pub(super) fn install_number(&mut self, id: Uuid) -> rusqlite::Result<i64> {
+        remembered(&mut self.numbers.installs, id, || {
+            let find = "SELECT id FROM install WHERE uuid = ?1";
+            if let Some(number) =
+                self.conn.prepare_cached(find)?.query_row([id.as_bytes()], |row| row.get(0)).optional()?
+            {
+                return Ok(number);
+            }
+            let insert = "INSERT INTO install (uuid, first_day) VALUES (?1, ?2)";
+            self.conn.prepare_cached(insert)?.execute((id.as_bytes(), self.day))?;
+            Ok(self.conn.last_insert_rowid())
+        })
+    }
+
+    fn find(&self, kind: &str, name: &str) -> rusqlite::Result<Option<i64>> {
+        let sql = "SELECT id FROM dict WHERE kind = ?1 AND name = ?2";
+        self.conn.prepare_cached(sql)?.query_row((kind, name), |row| row.get(0)).optional()
+    }
+
+    fn insert(&self, kind: &str, name: &str) -> rusqlite::Result<i64> {
+        let sql = "INSERT INTO dict (kind, name, first_day) VALUES (?1, ?2, ?3)";
+        self.conn.prepare_cached(sql)?.execute((kind, name, self.day))?;
+        Ok(self.conn.last_insert_rowid())
+    }
+
+    /// How many names of a kind are new today.
+    fn fresh(&mut self, kind: &'static str) -> rusqlite::Result<&mut u64> {
+        let count = match self.numbers.fresh.get(kind) {
+            Some(count) => *count,
+            None => self.conn.query_row(
+                "SELECT count(*) FROM dict WHERE kind = ?1 AND first_day = ?2",
+                (kind, self.day),
+                |row| row.get(0),
+            )?,
+        };
+        Ok(self.numbers.fresh.entry(kind).or_insert(count))
+    }
+}
+
+impl Intern for Numbering<'_> {
+    fn intern(&mut self, kind: &'static str, name: &str) -> rusqlite::Result<i64> {
+        if let Some(number) = self.numbers.names.get(kind).and_then(|names| names.get(name)) {
+            return Ok(*number);
+        }
+        let number = match self.find(kind, name)? {
+            Some(number) => number,
+            None if name != OTHER && *self.fresh(kind)? >= NEW_NAMES_PER_DAY => {
+                self.capped.push(kind);
+                return self.intern(kind, OTHER);
+            }
+            None => {
+                let number = self.insert(kind, name)?;
+                *self.fresh(kind)? += 1;
+                number
+            }
+        };
+        let names = self.numbers.names.entry(kind).or_default();
+        if names.len() >= CACHED {
+            names.clear();
+        }
+        names.insert(name.into(), number);
+        Ok(number)
+    }
+}
+
+impl Sessions for Numbering<'_> {
+    fn session_number(&mut self, id: Uuid) -> rusqlite::Result<i64> {
+        remembered(&mut self.numbers.sessions, id, || {
+            let find = "SELECT id FROM session WHERE uuid = ?1";
+            if let Some(number) =
+                self.conn.prepare_cached(find)?.query_row([id.as_bytes()], |row| row.get(0)).optional()?
+            {
+                return Ok(number);
+            }
+            self.conn.prepare_cached("INSERT INTO session (uuid) VALUES (?1)")?.execute([id.as_bytes()])?;
+            Ok(self.conn.last_insert_rowid())
+        })
+    }
+}
+
+fn remembered<K: Eq + Hash + Copy>(
+    known: &mut HashMap<K, i64>,
+    key: K,
+    number: impl FnOnce() -> rusqlite::Result<i64>,
+) -> rusqlite::Result<i64> {
+    if let Some(number) = known.get(&key) {
+        return Ok(*number);
+    }
+    let number = number()?;
+    if known.len() >= CACHED {
+        known.clear();
+    }
+    known.insert(key, number);
+    Ok(number)
+}
+
+/// A reader's memory of committed names.
+pub(super) type KnownNames = HashMap<i64, Arc<str>>;
+
+/// Turns numbers back.
+pub(super) struct Naming<'a> {
+    pub(super) conn: &'a Connection,
+    pub(super) known: &'a mut KnownNames,
+}
+
+impl Resolve for Naming<'_> {
+    fn resolve(&mut self, id: i64) -> rusqlite::Result<Arc<str>> {
+        if let Some(name) = self.known.get(&id) {
+            return Ok(Arc::clone(name));
+        }
+        let name: Arc<str> = self
+            .conn
+            .prepare_cached("SELECT name FROM dict WHERE id = ?1")?
+            .query_row([id], |row| row.get::<_, String>(0))?
+            .into();
+        if self.known.len() >= CACHED {
+            self.known.clear();
+        }
+        self.known.insert(id, Arc::clone(&name));
+        Ok(name)
+    }
+}
+
+impl SessionIds for Naming<'_> {
+    fn session_id(&mut self, number: i64) -> rusqlite::Result<Uuid> {
+        uuid_of(self.conn, "SELECT uuid FROM session WHERE id = ?1", number)
+    }
+}
+
+pub(super) fn uuid_of(conn: &Connection, sql: &str, number: i64) -> rusqlite::Result<Uuid> {
+    let bytes: [u8; 16] = conn.prepare_cached(sql)?.query_row([number], |row| row.get(0))?;
+    Ok(Uuid::from_bytes(bytes))
+}

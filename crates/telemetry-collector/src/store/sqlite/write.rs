@@ -1,0 +1,351 @@
+//! The one writer: many requests, one transaction, one `fsync`.
+//!
+//! Invariants: [`Writer::commit`] returns only after everything it was given is on disk, or nothing of it is;
+//! the first event with an id stays; counters are raised in the same transaction as the rows they count.
+//! A duplicate leaves no trace but its count: no name and no session is created for it.
+
+use std::collections::HashMap;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use rusqlite::{Connection, OptionalExtension, TransactionBehavior};
+
+use super::codec::{Intern, as_sent};
+use super::columns::{self, Packed};
+use super::names::{KnownNames, Naming, Numbering, Numbers, OTHER};
+use super::open::Folder;
+use super::read::{RowQuery, read_row};
+use crate::catalogue::{CheckedValue, ClientCounters};
+use crate::store::{Batch, Day, EventRow, NewEvent, OpenError, StoreError, Stored, day_of};
+
+const ENV_NAMES: [(&str, &str); 5] = [
+    ("version", "version"),
+    ("os", "os"),
+    ("arch", "arch"),
+    ("caller", "caller"),
+    ("os_language", "language"),
+];
+const NO_SCHEMA: i64 = -1;
+
+/// Writes to the store; there is one per data folder.
+#[derive(Debug)]
+pub(crate) struct Writer {
+    conn: Connection,
+    folder: Arc<Folder>,
+    min_free: u64,
+    numbers: Numbers,
+    known: KnownNames,
+    envs: HashMap<[i64; 7], i64>,
+    insert: String,
+    by_id: RowQuery,
+}
+
+impl Writer {
+    /// Opens the database of a folder, creating or migrating it.
+    pub(crate) fn open(folder: Arc<Folder>, min_free: u64) -> Result<Self, OpenError> {
+        let conn = folder.writer()?;
+        Ok(Self {
+            conn,
+            folder,
+            min_free,
+            numbers: Numbers::default(),
+            known: KnownNames::default(),
+            envs: HashMap::new(),
+            insert: insert_statement(),
+            by_id: RowQuery::by_event_id(),
+        })
+    }
+
+    /// Stores batches together, durably; the results are in their order.
+    pub(crate) fn commit(&mut self, batches: &[Batch]) -> Result<Vec<Stored>, StoreError> {
+        check_free_space(&self.directory(), self.min_free)?;
+        self.store_all(batches).map_err(|error| {
+            self.numbers.forget();
+            self.known.clear();
+            self.envs.clear();
+            match error.sqlite_error_code() {
+                Some(rusqlite::ErrorCode::DiskFull) => StoreError::DiskLow { min_free: self.min_free },
+                _ => StoreError::Failed(format!("commit failed: {error}")),
+            }
+        })
+    }
+
+    fn store_all(&mut self, batches: &[Batch]) -> rusqlite::Result<Vec<Stored>> {
+        let tx = self.conn.transaction_with_behavior(TransactionBehavior::Immediate)?;
+        let mut counts = Counts::default();
+        let mut results = Vec::with_capacity(batches.len());
+        for batch in batches {
+            let mut group = Group {
+                conn: &tx,
+                numbers: Numbering::new(&tx, &mut self.numbers, day_of(batch.received_ms)),
+                known: &mut self.known,
+                envs: &mut self.envs,
+                counts: &mut counts,
+                insert: &self.insert,
+                by_id: &self.by_id,
+            };
+            results.push(group.store(batch)?);
+        }
+        counts.save(&tx)?;
+        tx.commit()?;
+        Ok(results)
+    }
+
+    fn directory(&self) -> PathBuf {
+        self.folder.database.parent().map(PathBuf::from).unwrap_or_default()
+    }
+
+    /// Moves the write-ahead log into the database; for an orderly end.
+    pub(crate) fn close(self) {
+        // Not needed for durability, the next start would do it.
+        let _ = self.conn.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()));
+    }
+}
+
+/// Fails when the disk of `folder` has fewer than `min_free` bytes left.
+pub(crate) fn check_free_space(folder: &std::path::Path, min_free: u64) -> Result<(), StoreError> {
+    let stat = rustix::fs::statvfs(folder)
+        .map_err(|error| StoreError::Failed(format!("cannot read the free disk space: {error}")))?;
+    match stat.f_bavail.saturating_mul(stat.f_frsize) < min_free {
+        true => Err(StoreError::DiskLow { min_free }),
+        false => Ok(()),
+    }
+}
+
+struct Group<'a> {
+    conn: &'a Connection,
+    numbers: Numbering<'a>,
+    known: &'a mut KnownNames,
+    envs: &'a mut HashMap<[i64; 7], i64>,
+    counts: &'a mut Counts,
+    insert: &'a str,
+    by_id: &'a RowQuery,
+}
+
+impl Group<'_> {
+    fn store(&mut self, batch: &Batch) -> rusqlite::Result<Stored> {
+        let day = day_of(batch.received_ms);
+        let mut stored = Stored::default();
+        for event in &batch.events {
+            let names = &mut Naming { conn: self.conn, known: self.known };
+            if let Some(first) = read_row(self.by_id, event.event_id, names)? {
+                stored.duplicates += 1;
+                self.counts.raise(day, "duplicate", "", 0, 0);
+                if !same_content(&first, event) {
+                    stored.conflicts += 1;
+                    self.counts.raise(day, "conflict", "", 0, 0);
+                }
+                continue;
+            }
+            let (row, version) = self.insert(event)?;
+            stored.accepted += 1;
+            stored.rows.push(Arc::new(row));
+            self.counts.raise(day, "accepted", "", 0, 0);
+            self.count_dropped(day, event, version)?;
+        }
+        for refused in &batch.refused {
+            let version = self.numbers.intern("version", &refused.version)?;
+            self.counts.raise(day, "rejected", refused.code, 0, version);
+            for property in &refused.properties {
+                let property = self.numbers.intern("property", property)?;
+                self.counts.raise(day, "rejected_property", refused.code, property, version);
+            }
+        }
+        if let Some(client) = &batch.client {
+            self.keep_losses(client, &batch.events)?;
+        }
+        for kind in std::mem::take(&mut self.numbers.capped) {
+            self.counts.raise(day, "capped_name", kind, 0, 0);
+        }
+        Ok(stored)
+    }
+
+    fn count_dropped(&mut self, day: Day, event: &NewEvent, version: i64) -> rusqlite::Result<()> {
+        for _ in 0..event.dropped {
+            self.counts.raise(day, "dropped", "", 0, version);
+        }
+        for property in &event.unknown {
+            let property = self.numbers.intern("property", property)?;
+            self.counts.raise(day, "dropped_property", "", property, version);
+        }
+        Ok(())
+    }
+
+    /// Returns the row as readers will see it, and its client version.
+    fn insert(&mut self, event: &NewEvent) -> rusqlite::Result<(EventRow, i64)> {
+        let timestamp_ms = i64::try_from(event.timestamp_ms).unwrap_or(i64::MAX);
+        let capped = self.numbers.capped.len();
+        let (env, version) = self.env(event)?;
+        let install = match event.properties.get("user_uuid") {
+            Some(CheckedValue::Uuid(id)) => self.numbers.install_number(*id)?,
+            _ => 0,
+        };
+        let kind = self.numbers.intern("event", &event.event)?;
+        let action = match &event.action {
+            Some(action) => self.numbers.intern("action", action)?,
+            None => 0,
+        };
+        let packed = Packed::new(&event.properties, in_env_or_install, &mut self.numbers)?;
+        let mut statement = self.conn.prepare_cached(self.insert)?;
+        let fixed: [&dyn rusqlite::ToSql; 7] = [
+            &event.event_id.as_bytes().as_slice(),
+            &timestamp_ms,
+            &env,
+            &install,
+            &kind,
+            &action,
+            &event.clock_off.then_some(1_i64),
+        ];
+        let packed_params = packed.ints.iter().map(|value| value as &dyn rusqlite::ToSql);
+        let blobs = [&packed.flags, &packed.errors, &packed.extra].map(|blob| blob as &dyn rusqlite::ToSql);
+        statement.execute(rusqlite::params_from_iter(fixed.into_iter().chain(packed_params).chain(blobs)))?;
+        let row = if self.numbers.capped.len() == capped {
+            as_stored(event, self.conn.last_insert_rowid())
+        } else {
+            let names = &mut Naming { conn: self.conn, known: self.known };
+            read_row(self.by_id, event.event_id, names)?.ok_or(rusqlite::Error::QueryReturnedNoRows)?
+        };
+        Ok((row, version))
+    }
+
+    fn env(&mut self, event: &NewEvent) -> rusqlite::Result<(i64, i64)> {
+        let mut key = [0; 7];
+        key[0] = self.numbers.intern("source", &event.source)?;
+        for (slot, (property, kind)) in key[1..6].iter_mut().zip(ENV_NAMES) {
+            if let Some(text) = event.properties.get(property).and_then(env_text) {
+                *slot = self.numbers.intern(kind, text)?;
+            }
+        }
+        key[6] = event.properties.get("schema").and_then(env_number).unwrap_or(NO_SCHEMA);
+        if let Some(id) = self.envs.get(&key) {
+            return Ok((*id, key[1]));
+        }
+        let find = "SELECT id FROM env WHERE source = ?1 AND version = ?2 AND os = ?3 AND arch = ?4
+            AND caller = ?5 AND language = ?6 AND schema = ?7";
+        let found = self.conn.prepare_cached(find)?.query_row(key, |row| row.get(0)).optional()?;
+        let id = match found {
+            Some(id) => id,
+            None => {
+                let sql = "INSERT INTO env (source, version, os, arch, caller, language, schema)
+                    VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)";
+                self.conn.prepare_cached(sql)?.execute(key)?;
+                self.conn.last_insert_rowid()
+            }
+        };
+        self.envs.insert(key, id);
+        Ok((id, key[1]))
+    }
+
+    /// Counters only grow within an epoch, so the maximum is right whatever arrives twice or out of order.
+    fn keep_losses(&mut self, client: &ClientCounters, events: &[NewEvent]) -> rusqlite::Result<()> {
+        // One request never mixes installations; one without a valid event cannot be attributed.
+        let install = match events.first().and_then(|event| event.properties.get("user_uuid")) {
+            Some(CheckedValue::Uuid(id)) => self.numbers.install_number(*id)?,
+            _ => 0,
+        };
+        let int = |value: u64| i64::try_from(value).unwrap_or(i64::MAX);
+        let losses = &client.losses;
+        let sql = "INSERT INTO loss (epoch, install, sent_at_ms, recorded, evicted, expired, rejected, too_big)
+            VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)
+            ON CONFLICT (epoch, install) DO UPDATE SET
+                sent_at_ms = max(sent_at_ms, excluded.sent_at_ms), recorded = max(recorded, excluded.recorded),
+                evicted = max(evicted, excluded.evicted), expired = max(expired, excluded.expired),
+                rejected = max(rejected, excluded.rejected), too_big = max(too_big, excluded.too_big)";
+        self.conn.prepare_cached(sql)?.execute((
+            client.epoch.as_bytes().as_slice(),
+            install,
+            int(client.sent_at),
+            int(client.recorded),
+            int(losses.evicted),
+            int(losses.expired),
+            int(losses.rejected),
+            int(losses.too_big),
+        ))?;
+        Ok(())
+    }
+}
+
+/// Whether a property is stored with the environment or as the installation.
+fn in_env_or_install(property: &str, value: &CheckedValue) -> bool {
+    match property {
+        "user_uuid" => matches!(value, CheckedValue::Uuid(_)),
+        "schema" => env_number(value).is_some(),
+        _ => ENV_NAMES.iter().any(|(name, _)| *name == property) && env_text(value).is_some(),
+    }
+}
+
+fn env_text(value: &CheckedValue) -> Option<&str> {
+    match value {
+        CheckedValue::Closed(text) | CheckedValue::Version(text) | CheckedValue::Language(text) => Some(text),
+        _ => None,
+    }
+}
+
+fn env_number(value: &CheckedValue) -> Option<i64> {
+    match value {
+        CheckedValue::Number(number) => i64::try_from(*number).ok(),
+        _ => None,
+    }
+}
+
+fn as_stored(event: &NewEvent, row: i64) -> EventRow {
+    let mut properties: serde_json::Map<_, _> =
+        event.properties.iter().map(|(property, value)| (property.clone(), as_sent(value))).collect();
+    if let Some(action) = &event.action {
+        properties.insert("action".to_owned(), action.as_str().into());
+    }
+    EventRow {
+        row,
+        event_id: event.event_id,
+        event: event.event.clone(),
+        event_timestamp: i64::try_from(event.timestamp_ms).unwrap_or(i64::MAX),
+        source: event.source.clone(),
+        properties,
+    }
+}
+
+/// Whether a record with a known id is what was stored then; a name beyond the daily limit matches any.
+fn same_content(first: &EventRow, again: &NewEvent) -> bool {
+    let again = as_stored(again, first.row);
+    first.event == again.event
+        && first.event_timestamp == again.event_timestamp
+        && first.source == again.source
+        && first.properties.len() == again.properties.len()
+        && first.properties.iter().all(|(property, value)| {
+            again
+                .properties
+                .get(property)
+                .is_some_and(|other| value == other || value.as_str() == Some(OTHER))
+        })
+}
+
+fn insert_statement() -> String {
+    let packed: Vec<&str> = columns::names().collect();
+    let marks: Vec<String> = (1..=7 + packed.len()).map(|n| format!("?{n}")).collect();
+    format!(
+        "INSERT INTO event (event_id, ts_ms, env, install, event, action, clock_off, {}) VALUES ({})",
+        packed.join(", "),
+        marks.join(", ")
+    )
+}
+
+/// Numbers of arrivals by (day, fate, code, property, version), added up before they are written.
+#[derive(Debug, Default)]
+struct Counts(HashMap<(Day, &'static str, &'static str, i64, i64), i64>);
+
+impl Counts {
+    fn raise(&mut self, day: Day, fate: &'static str, code: &'static str, property: i64, version: i64) {
+        *self.0.entry((day, fate, code, property, version)).or_default() += 1;
+    }
+
+    fn save(self, conn: &Connection) -> rusqlite::Result<()> {
+        let sql = "INSERT INTO ingest_count (day, fate, code, property, version, n)
+            VALUES (?1, ?2, ?3, ?4, ?5, ?6)
+            ON CONFLICT (day, fate, code, property, version) DO UPDATE SET n = n + excluded.n";
+        let mut statement = conn.prepare_cached(sql)?;
+        for ((day, fate, code, property, version), n) in self.0 {
+            statement.execute((day, fate, code, property, version, n))?;
+        }
+        Ok(())
+    }
+}
