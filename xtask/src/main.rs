@@ -1,9 +1,10 @@
-//! The project's own commands: `cargo xtask ci`, `demo`, `docs`, `tidy`, `review-due`.
+//! The project's own commands: `cargo xtask ci`, `demo`, `bench`, `docs`, `tidy`, `review-due`.
 //!
 //! Everything that README, `.ci/run` and people run more than once lives here, so that there is one way to do it.
 //! Nothing in here is linked into what users install.
 //! Exit status: 0 done, 1 something is wrong and the last lines of stderr say what, 2 usage, 130 interrupted.
 
+mod bench;
 mod ci;
 mod demo;
 mod docs;
@@ -29,6 +30,8 @@ enum Task {
     Ci,
     /// Runs the example agents against a real collector and shows what arrives.
     Demo(demo::Options),
+    /// Measures what telemetry adds to a command's time, for endpoints in every state.
+    Bench(bench::Options),
     /// Writes the files that are generated from the event definitions.
     Docs {
         /// Writes nothing; fails if a file is not what it would be.
@@ -45,6 +48,7 @@ fn main() -> ExitCode {
     let done = match Cli::parse().task {
         Task::Ci => ci::run(),
         Task::Demo(options) => demo::run(&options),
+        Task::Bench(options) => bench::run(&options),
         Task::Docs { check } => docs::run(check),
         Task::Tidy => tidy::run(),
         Task::ReviewDue => tidy::run_review_due(),

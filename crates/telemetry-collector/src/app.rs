@@ -6,7 +6,6 @@ use std::sync::Arc;
 use tokio::sync::{Semaphore, watch};
 
 use crate::catalogue::CatalogueDoc;
-use crate::error::ApiError;
 use crate::ingest::queue::Queue;
 use crate::settings::Clock;
 use crate::store::sqlite::{Reader, Snapshot, check_free_space};
@@ -52,6 +51,10 @@ impl App {
         }
     }
 
+    pub(crate) fn is_ending(&self) -> bool {
+        *self.ending.borrow()
+    }
+
     pub(crate) fn now_ms(&self) -> UnixMs {
         (self.clock)()
     }
@@ -60,34 +63,25 @@ impl App {
     pub(crate) async fn read<T: Send + 'static>(
         &self,
         read: impl FnOnce(&mut Snapshot<'_>) -> Result<T, StoreError> + Send + 'static,
-    ) -> Result<T, ApiError> {
+    ) -> Result<T, StoreError> {
         let permit = Arc::clone(&self.readers).acquire_owned().await;
-        let permit = permit.map_err(|error| ApiError::internal(error.to_string()))?;
+        let permit = permit.map_err(|error| StoreError::Failed(error.to_string()))?;
         let reader = Arc::clone(&self.reader);
         let task = tokio::task::spawn_blocking(move || {
             let _permit = permit;
             reader.snapshot(read)
         });
-        Ok(task.await.map_err(|error| ApiError::internal(error.to_string()))??)
+        task.await.map_err(|error| StoreError::Failed(error.to_string()))?
     }
 
     /// Why events cannot be taken now, if so.
-    pub(crate) async fn check_ready(&self) -> Result<(), ApiError> {
-        if *self.ending.borrow() {
-            return Err(draining());
-        }
+    pub(crate) async fn check_ready(&self) -> Result<(), StoreError> {
         if !self.queue.is_open() {
-            return Err(StoreError::Failed("the writer thread has ended".to_owned()).into());
+            return Err(StoreError::Failed("the writer thread has ended".to_owned()));
         }
         let (reader, folder, min_free) = (Arc::clone(&self.reader), self.folder.clone(), self.min_free);
         let check = move || check_free_space(&folder, min_free).and_then(|()| reader.check());
         let task = tokio::task::spawn_blocking(check);
-        Ok(task.await.map_err(|error| ApiError::internal(error.to_string()))??)
+        task.await.map_err(|error| StoreError::Failed(error.to_string()))?
     }
-}
-
-/// The collector is about to end.
-pub(crate) fn draining() -> ApiError {
-    ApiError::unavailable("draining", "the collector is stopping", std::time::Duration::from_secs(5))
-        .closing()
 }

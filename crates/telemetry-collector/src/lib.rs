@@ -6,11 +6,9 @@
 //!
 //! No address of a client is stored or logged, and no content of a record that was refused.
 
-mod access;
 mod answer;
 mod app;
 mod catalogue;
-mod error;
 mod histogram;
 mod ingest;
 mod page;

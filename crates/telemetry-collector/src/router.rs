@@ -5,10 +5,10 @@ use axum::http::StatusCode;
 use axum::middleware::from_fn;
 use axum::routing::{get, post};
 
-use crate::access::guard;
 use crate::app::App;
 use crate::catalogue::TRACK_PATH;
-use crate::error::ApiError;
+use crate::routes::access::guard;
+use crate::routes::error::ApiError;
 use crate::routes::{assets, events, health, page, stream, summary, track};
 
 pub(crate) fn router(app: App) -> Router {

@@ -1,6 +1,8 @@
 //! Handlers: from a request to a call into the domain, and back. No SQL, no decisions of their own.
 
+pub(crate) mod access;
 pub(crate) mod assets;
+pub(crate) mod error;
 pub(crate) mod events;
 pub(crate) mod health;
 pub(crate) mod page;

@@ -2,8 +2,12 @@
 
 use jiff::civil::Date;
 
-use crate::error::ApiError;
 use crate::store::{Day, UnixMs, day_of};
+
+/// Why a range cannot be read; for the person who asked.
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+pub(crate) struct BadRange(String);
 
 /// What `from` and `to` mean when they are not given.
 pub(crate) const DEFAULT_DAYS: i64 = 30;
@@ -17,14 +21,14 @@ pub(crate) struct Range {
 
 impl Range {
     /// Reads `from` and `to`; today's range by default, and 30 days when one end is missing.
-    pub(crate) fn parse(from: Option<&str>, to: Option<&str>, now_ms: UnixMs) -> Result<Self, ApiError> {
+    pub(crate) fn parse(from: Option<&str>, to: Option<&str>, now_ms: UnixMs) -> Result<Self, BadRange> {
         let to = to.map(|text| parse_day("to", text)).transpose()?;
         let from = from.map(|text| parse_day("from", text)).transpose()?;
         let today = day_of(now_ms);
         let to = to.unwrap_or_else(|| from.map_or(today, |from| today.max(from)));
         let from = from.unwrap_or(to - (DEFAULT_DAYS - 1));
         if from > to {
-            return Err(ApiError::bad_query(format!("from ({}) is after to ({})", show(from), show(to))));
+            return Err(BadRange(format!("from ({}) is after to ({})", show(from), show(to))));
         }
         Ok(Self { from, to })
     }
@@ -36,15 +40,14 @@ impl Range {
     }
 }
 
-fn parse_day(name: &str, text: &str) -> Result<Day, ApiError> {
+fn parse_day(name: &str, text: &str) -> Result<Day, BadRange> {
     let well_formed = text.len() == 10
         && text.bytes().enumerate().all(|(at, byte)| match at {
             4 | 7 => byte == b'-',
             _ => byte.is_ascii_digit(),
         });
     let date = well_formed.then(|| text.parse::<Date>().ok()).flatten();
-    date.map(day_number)
-        .ok_or_else(|| ApiError::bad_query(format!("{name} must be a UTC date such as 2026-11-22")))
+    date.map(day_number).ok_or_else(|| BadRange(format!("{name} must be a UTC date such as 2026-11-22")))
 }
 
 fn day_number(date: Date) -> Day {

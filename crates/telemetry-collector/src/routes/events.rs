@@ -6,9 +6,9 @@ use axum::Json;
 use axum::extract::State;
 use serde::Serialize;
 
+use super::error::ApiError;
 use super::query::{Params, number};
 use crate::app::App;
-use crate::error::ApiError;
 use crate::store::{EventRow, Page};
 
 const DEFAULT_LIMIT: i64 = 100;

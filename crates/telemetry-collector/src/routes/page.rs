@@ -5,11 +5,11 @@ use axum::extract::State;
 use axum::http::{HeaderMap, header};
 use axum::response::{Html, IntoResponse, Response};
 
+use super::error::ApiError;
 use super::query::Params;
 use super::summary::summarise;
 use crate::answer::range::Range;
 use crate::app::App;
-use crate::error::ApiError;
 use crate::page::{LIVE_ROWS, Page, Problem};
 use crate::store;
 

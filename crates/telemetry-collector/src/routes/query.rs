@@ -3,7 +3,7 @@
 use axum::extract::{FromRequestParts, Query};
 use axum::http::request::Parts;
 
-use crate::error::ApiError;
+use super::error::ApiError;
 
 /// The parameters of a request.
 pub(crate) struct Params(Vec<(String, String)>);

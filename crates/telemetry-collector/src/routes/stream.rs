@@ -16,9 +16,9 @@ use futures_util::{Stream, StreamExt, stream};
 use tokio_stream::wrappers::BroadcastStream;
 use tokio_stream::wrappers::errors::BroadcastStreamRecvError;
 
+use super::error::ApiError;
 use super::query::{Params, number};
 use crate::app::App;
-use crate::error::ApiError;
 use crate::store::sqlite::Snapshot;
 use crate::store::{EventRow, Page, StoreError};
 

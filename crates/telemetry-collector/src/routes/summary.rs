@@ -3,11 +3,11 @@
 use axum::Json;
 use axum::extract::State;
 
+use super::error::ApiError;
 use super::query::Params;
 use crate::answer::range::Range;
 use crate::answer::summary::{Fold, Summary, Words};
 use crate::app::App;
-use crate::error::ApiError;
 use crate::store::StoreError;
 use crate::store::sqlite::Snapshot;
 

@@ -12,9 +12,9 @@ use bytes::BytesMut;
 use futures_util::StreamExt;
 use uuid::Uuid;
 
-use crate::app::{App, draining};
+use super::error::ApiError;
+use crate::app::App;
 use crate::catalogue::{Answer, MAX_BODY_BYTES, MAX_RECORDS};
-use crate::error::ApiError;
 use crate::ingest::queue::QueueError;
 use crate::ingest::{self, EnvelopeError};
 
@@ -28,8 +28,8 @@ pub(crate) async fn track(State(app): State<App>, request: Request) -> Result<Js
     let body = tokio::time::timeout(BODY_WAIT, read_body(request.into_body())).await.map_err(|_| {
         ApiError::new(StatusCode::REQUEST_TIMEOUT, "slow_body", "the body took more than 10 s").closing()
     })??;
-    if *app.ending.borrow() {
-        return Err(draining());
+    if app.is_ending() {
+        return Err(ApiError::draining());
     }
     let parsed = ingest::parse(&body, &app.catalogue, app.now_ms(), Uuid::now_v7).map_err(refusal)?;
     let stored = app.queue.store(parsed.batch).await.map_err(|error| match error {

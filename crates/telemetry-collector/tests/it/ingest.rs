@@ -277,3 +277,24 @@ fn database_number(folder: &std::path::Path, sql: &str) -> i64 {
         other => panic!("{other:?}"),
     }
 }
+
+/// Eight clients send the same 64 events at the same time: each is stored by exactly one of them.
+#[test]
+fn concurrent_duplicates_are_stored_once() {
+    let collector = Collector::start();
+    let tallies: Vec<(u64, u64, usize)> = std::thread::scope(|scope| {
+        let clients: Vec<_> = (0..8)
+            .map(|client| {
+                let collector = &collector;
+                scope.spawn(move || {
+                    let records = (0..64).map(|n| command((n + client * 8) % 64, 1, NOW, "run", true));
+                    collector.send(records).tally()
+                })
+            })
+            .collect();
+        clients.into_iter().map(|client| client.join().unwrap()).collect()
+    });
+    let sum = |of: fn(&(u64, u64, usize)) -> u64| tallies.iter().map(of).sum::<u64>();
+    assert_eq!((sum(|tally| tally.0), sum(|tally| tally.1)), (64, 7 * 64));
+    assert_eq!(collector.events().len(), 64);
+}

@@ -74,7 +74,7 @@ fn the_numbers_are_there_without_javascript() {
         "Failure rate 24.4 % of commands",
         "of tool calls 100 %",
         "Tokens 1.2 M read and written input 1.2 M output 1,010",
-        "Estimated cost $12.50 of calls with a known price calls without a price 1",
+        "Estimated cost $12.50 of priced calls unpriced calls 1",
         "run 40 10 25.0 %",
         "shell builtin 1 1 100 % 1.5 s 1.5 s 1.5 s",
         "gpt-4o openai 1 1.2 M 1,000 $12.50",

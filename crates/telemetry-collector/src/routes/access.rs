@@ -4,14 +4,14 @@
 //! to a loopback name (a rebound DNS name is not one), and if it names an origin, that must be this server itself.
 //! There are no CORS headers, so nothing can be read across origins either.
 
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::net::{Ipv4Addr, Ipv6Addr};
 
 use axum::extract::Request;
 use axum::http::{HeaderName, HeaderValue, StatusCode, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 
-use crate::error::ApiError;
+use super::error::ApiError;
 
 const HEADERS: [(HeaderName, &str); 7] = [
     (
@@ -78,11 +78,6 @@ fn is_loopback(host: &str) -> bool {
                 || name.parse::<Ipv4Addr>().is_ok_and(|address| address.is_loopback())
         }
     }
-}
-
-/// Whether an address to listen on is within the rules above.
-pub(crate) fn may_listen_on(address: IpAddr) -> bool {
-    address.is_loopback()
 }
 
 #[cfg(test)]

@@ -10,6 +10,7 @@ use axum::response::{IntoResponse, Response};
 use serde_json::json;
 use uuid::Uuid;
 
+use crate::answer::range::BadRange;
 use crate::report;
 use crate::store::StoreError;
 
@@ -38,6 +39,11 @@ impl ApiError {
         Self { retry_after: Some(retry_after), ..Self::new(StatusCode::SERVICE_UNAVAILABLE, code, message) }
     }
 
+    /// The collector is about to end.
+    pub(crate) fn draining() -> Self {
+        Self::unavailable("draining", "the collector is stopping", Duration::from_secs(5)).closing()
+    }
+
     pub(crate) fn internal(cause: impl Into<String>) -> Self {
         Self {
             cause: Some(cause.into()),
@@ -53,6 +59,12 @@ impl ApiError {
     pub(crate) fn closing(mut self) -> Self {
         self.close = true;
         self
+    }
+}
+
+impl From<BadRange> for ApiError {
+    fn from(error: BadRange) -> Self {
+        Self::bad_query(error.to_string())
     }
 }
 
