@@ -190,6 +190,58 @@ mod tests {
         command(true).debug_assert();
     }
 
+    fn run_args(line: &str) -> RunArgs {
+        let words: Vec<OsString> = line.split_whitespace().map(OsString::from).collect();
+        match parse(&words, false) {
+            Ok((Cli { command: Some(Command::Run(run)), .. }, _)) => run,
+            other => panic!("{line}: {other:?}"),
+        }
+    }
+
+    #[test]
+    fn flags_count_wherever_they_stand() {
+        let lines = [
+            "x run --yolo --model m a.yaml hi there",
+            "x run a.yaml --yolo --model m hi there",
+            "x run a.yaml hi --yolo there --model m",
+            "x run a.yaml hi there --model=m --yolo",
+        ];
+        for line in lines {
+            let run = run_args(line);
+            assert!(run.yolo, "{line}");
+            assert_eq!(run.model.as_deref(), Some("m"), "{line}");
+            assert_eq!(run.agent_file, PathBuf::from("a.yaml"), "{line}");
+            assert_eq!(run.messages, ["hi", "there"], "{line}");
+        }
+    }
+
+    #[test]
+    fn flags_of_every_command_count_wherever_they_stand() {
+        let lines = [
+            "x --debug --config-dir c run a.yaml hi",
+            "x -d run --config-dir c a.yaml hi",
+            "x run a.yaml --config-dir=c hi -d",
+            "x --config-dir c run a.yaml hi --debug",
+        ];
+        for line in lines {
+            let words: Vec<OsString> = line.split_whitespace().map(OsString::from).collect();
+            let (cli, attempt) = parse(&words, false).expect(line);
+            assert!(cli.global.debug, "{line}");
+            assert_eq!(cli.global.config_dir, Some(PathBuf::from("c")), "{line}");
+            let mut flags = attempt.flags();
+            flags.sort_unstable();
+            assert_eq!(flags, ["config-dir", "debug"], "{line}");
+        }
+    }
+
+    #[test]
+    fn two_dashes_end_flags() {
+        let run = run_args("x run a.yaml -- --yolo -d --");
+        assert!(!run.yolo);
+        assert_eq!(run.messages, ["--yolo", "-d", "--"]);
+        assert_eq!(run_args("x run a.yaml -").messages, ["-"]);
+    }
+
     #[test]
     fn seconds_have_bounds() {
         assert_eq!(seconds("0.5"), Ok(Duration::from_millis(500)));
