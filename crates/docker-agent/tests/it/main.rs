@@ -1,5 +1,7 @@
 //! The real program: arguments and environment in; stdout, stderr, exit code, files and requests out.
 
+#![expect(clippy::unwrap_used, clippy::expect_used, reason = "tests fail by panicking, their helpers too")]
+
 mod arguments;
 mod canaries;
 mod p1_told_first;

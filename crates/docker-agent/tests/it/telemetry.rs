@@ -133,7 +133,11 @@ fn log_shows_the_last_requests() {
             .collect::<Vec<_>>()
     };
     let all = requests(&[]);
-    assert_eq!(all.len(), server.got().len());
+    // A request is logged before it is made; a process may end in between.
+    assert!(all.len() >= 2);
+    for got in server.got() {
+        assert!(all.contains(&json!(got.body).to_string()), "{}", got.body);
+    }
     assert_eq!(requests(&["--last", "1"]), all[all.len() - 1..]);
     assert_eq!(requests(&["--last", "99"]), all);
     assert_eq!(requests(&["--last", "0"]), [] as [String; 0]);

@@ -2,7 +2,6 @@
 
 use std::fs::File;
 use std::io::{Read as _, Write as _};
-use std::os::fd::OwnedFd;
 use std::process::{Child, Stdio};
 use std::sync::mpsc;
 
@@ -45,7 +44,7 @@ impl Terminal {
                 }
             }
         });
-        let keyboard = File::from(OwnedFd::from(master));
+        let keyboard = File::from(master);
         Self { child, keyboard, screen, seen: String::new() }
     }
 
