@@ -146,6 +146,12 @@ impl Conversation {
         &self.agent
     }
 
+    /// Tokens and cost so far.
+    #[must_use]
+    pub fn usage(&self) -> CallUsage {
+        self.totals.usage()
+    }
+
     /// The messages so far, the system prompt first.
     #[must_use]
     pub fn history(&self) -> &[Message] {

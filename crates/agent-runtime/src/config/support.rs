@@ -84,7 +84,7 @@ pub(super) const SHELL_TOOLS_LATER: &[&str] =
     &["run_background_job", "list_background_jobs", "view_background_job", "stop_background_job"];
 
 impl Config {
-    /// Lists every feature of the file that does not run yet, in file order of its kind.
+    /// Lists every feature of the file that does not run yet, in the order of the file.
     #[must_use]
     pub fn unsupported(&self) -> Vec<Unsupported> {
         let mut list = self.found_unsupported.clone();
@@ -98,6 +98,7 @@ impl Config {
                 &format!("models.{}", model.name),
             ));
         }
+        list.sort_by_key(|found| found.position.line);
         list
     }
 
@@ -130,6 +131,7 @@ impl Config {
                 &format!("models.{}", model.name),
             ));
         }
+        list.sort_by_key(|found| found.position.line);
         list
     }
 

@@ -115,7 +115,8 @@ impl Client {
                     attempt += 1;
                     let random = u64::from_le_bytes(random_bytes());
                     let pause = self.policy.pause(&error, attempt, random).filter(|_| !handed_on);
-                    let Some(pause) = pause else { return Err(CallError::Provider(self.explained(error))) };
+                    let error = self.explained(error);
+                    let Some(pause) = pause else { return Err(CallError::Provider(error)) };
                     let pause = if self.transport.is_replay() { Duration::ZERO } else { pause };
                     observer.retry(&error, attempt, pause);
                     tokio::select! {

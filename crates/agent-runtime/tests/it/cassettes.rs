@@ -192,6 +192,28 @@ fn recordings_of_the_go_program_play() {
     assert_eq!(replayer.remaining(), 0);
 }
 
+/// Recorded from a real server: llama.cpp with Qwen2.5-Coder-0.5B-Instruct, which writes its calls into the text.
+const LLAMA_CPP: &str = include_str!("../data/llama-cpp-fenced-call.yaml");
+
+#[test]
+fn a_real_conversation_of_a_small_local_model_plays() {
+    let (mut stage, replayer) = replay(LLAMA_CPP);
+    stage.write("notes.txt", "the answer is 42\n");
+    let mut notes = Notes::default();
+    let question = "Read the file notes.txt and tell me what it says.";
+    assert_eq!(stage.turn(question, &mut notes), TurnOutcome::Completed);
+    let answer = ("read_file".to_owned(), ToolStatus::Ok, "the answer is 42\n".to_owned());
+    assert_eq!(notes.results(), [answer]);
+    let usages = notes.events.iter().filter_map(|event| match event {
+        Event::Usage { call, .. } => Some((call.input_tokens, call.output_tokens, call.cached_tokens)),
+        _ => None,
+    });
+    assert_eq!(usages.collect::<Vec<_>>(), [(255, 30, 0), (300, 120, 255)]);
+    // Its second answer ran into the token limit.
+    assert!(notes.events.iter().any(|event| matches!(event, Event::Warning { .. })));
+    assert_eq!(replayer.remaining(), 0);
+}
+
 #[test]
 fn what_is_no_recording_says_so() {
     let error = |text: &str| Replayer::from_yaml("t.yaml", text).unwrap_err().to_string();

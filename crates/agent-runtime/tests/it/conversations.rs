@@ -297,7 +297,7 @@ fn cancelling_a_question_or_a_tool_answers_every_call() {
 
 #[test]
 fn failures_that_may_pass_are_tried_again() {
-    let refusal = |status| Script::Refusal(status, vec![], String::new());
+    let refusal = |status| Script::Refusal(status, vec![], "sk-canary-0123456789".to_owned());
     let limited = Script::Refusal(429, vec![("retry-after", "0".to_owned())], String::new());
     let server = Server::start([refusal(503), Script::Hangup, says("a"), limited, says("b")]);
     let mut stage = Stage::new(&server);
@@ -315,6 +315,7 @@ fn failures_that_may_pass_are_tried_again() {
         .collect();
     let expected = [(1, "server"), (2, "network"), (1, "rate_limited")];
     assert_eq!(retries, expected.map(|(attempt, class)| (attempt, class.to_owned())));
+    assert!(!format!("{:?}", notes.events).contains("canary"));
 }
 
 #[test]
