@@ -8,10 +8,16 @@ const MAX_VARIANTS: usize = 128;
 
 pub(crate) fn expand(input: &DeriveInput) -> Result<TokenStream> {
     let Data::Enum(data) = &input.data else {
-        return Err(Error::new_spanned(&input.ident, "`Closed` is for enums: a value out of a fixed list of words"));
+        return Err(Error::new_spanned(
+            &input.ident,
+            "`Closed` is for enums: a value out of a fixed list of words",
+        ));
     };
     if let Some(param) = input.generics.params.first() {
-        return Err(Error::new_spanned(param, "a closed enum has no generic parameters: its words are fixed"));
+        return Err(Error::new_spanned(
+            param,
+            "a closed enum has no generic parameters: its words are fixed",
+        ));
     }
     if data.variants.is_empty() || data.variants.len() > MAX_VARIANTS {
         return Err(Error::new_spanned(&input.ident, "a closed enum has 1 to 128 variants"));
@@ -63,7 +69,10 @@ fn word(variant: &syn::Variant) -> Result<String> {
             }
             let text = meta.value()?.parse::<LitStr>()?;
             if !is_word(&text.value()) {
-                return Err(Error::new_spanned(text, "a word has 1 to 64 of `a-z A-Z 0-9 . _ : / @ + -` and blanks"));
+                return Err(Error::new_spanned(
+                    text,
+                    "a word has 1 to 64 of `a-z A-Z 0-9 . _ : / @ + -` and blanks",
+                ));
             }
             given = Some(text.value());
             Ok(())

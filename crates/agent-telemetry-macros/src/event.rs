@@ -34,7 +34,10 @@ pub(crate) fn expand_event(input: &DeriveInput) -> Result<TokenStream> {
 
 pub(crate) fn expand_properties(input: &DeriveInput) -> Result<TokenStream> {
     if let Some(param) = input.generics.params.first() {
-        return Err(Error::new_spanned(param, "an event has no generic parameters: its fields' types are its privacy"));
+        return Err(Error::new_spanned(
+            param,
+            "an event has no generic parameters: its fields' types are its privacy",
+        ));
     }
     let fields = match &input.data {
         Data::Struct(data) => match &data.fields {
@@ -91,12 +94,16 @@ impl EventAttributes {
         };
         let name = need("name", "the event's name on the wire, in snake case")?;
         let since = need("since", "the version that first collects it, such as \"0.1.0\"")?;
-        let review = need("review", "the date, YYYY-MM-DD, when somebody must decide whether it is still needed")?;
+        let review =
+            need("review", "the date, YYYY-MM-DD, when somebody must decide whether it is still needed")?;
         let why = need("why", "a sentence for users: why this event is collected")?;
         check_date(&input.ident, &review)?;
         check_sentence(&input.ident, &why)?;
         let about = doc_line(&input.attrs).ok_or_else(|| {
-            Error::new_spanned(&input.ident, "write a doc comment above the event: one line that says what happened")
+            Error::new_spanned(
+                &input.ident,
+                "write a doc comment above the event: one line that says what happened",
+            )
         })?;
         Ok(Self { name, action: given.get("action").cloned(), since, review, why, about })
     }
@@ -145,21 +152,30 @@ fn key_values(
 
 fn check_sentence(at: impl quote::ToTokens, why: &str) -> Result<()> {
     if why.split_whitespace().count() < 3 {
-        return Err(Error::new_spanned(at, format!("`why = \"{why}\"` is too short: users read it, write a sentence")));
+        return Err(Error::new_spanned(
+            at,
+            format!("`why = \"{why}\"` is too short: users read it, write a sentence"),
+        ));
     }
     Ok(())
 }
 
 fn check_date(at: impl quote::ToTokens, date: &str) -> Result<()> {
     let digits = |range: std::ops::Range<usize>| {
-        date.get(range).filter(|part| part.bytes().all(|b| b.is_ascii_digit())).and_then(|part| part.parse::<u32>().ok())
+        date.get(range)
+            .filter(|part| part.bytes().all(|b| b.is_ascii_digit()))
+            .and_then(|part| part.parse::<u32>().ok())
     };
     let dashes = date.len() == 10 && date.as_bytes()[4] == b'-' && date.as_bytes()[7] == b'-';
     let valid = dashes
         && digits(0..4).is_some_and(|year| year >= 2020)
         && digits(5..7).is_some_and(|month| (1..=12).contains(&month))
         && digits(8..10).is_some_and(|day| (1..=31).contains(&day));
-    if valid { Ok(()) } else { Err(Error::new_spanned(at, format!("`review = \"{date}\"` is not a date; write YYYY-MM-DD"))) }
+    if valid {
+        Ok(())
+    } else {
+        Err(Error::new_spanned(at, format!("`review = \"{date}\"` is not a date; write YYYY-MM-DD")))
+    }
 }
 
 /// The first paragraph of the doc comment, in one line.

@@ -94,6 +94,8 @@ pub(crate) struct Live {
     pub(crate) patient: bool,
     /// Whether somebody asked to send everything now, breaker or not, and until when.
     pub(crate) flush_until: Option<Instant>,
+    /// Whether the last handle is gone, so that the sender may end.
+    abandoned: bool,
 }
 
 /// What the sender's thread is doing.
@@ -302,6 +304,12 @@ impl Recorder {
         }
     }
 
+    /// Notes that nobody can record any more: the sender ends when it has nothing to do.
+    pub(crate) fn abandon(&self) {
+        self.lock().abandoned = true;
+        self.changed.notify_all();
+    }
+
     /// Begins the end: from now on nothing is started that could not be answered in time.
     pub(crate) fn begin_closing(&self) {
         let patient = self.may_send && {
@@ -353,6 +361,11 @@ impl Recorder {
 }
 
 impl Live {
+    /// Whether nobody can record any more.
+    pub(crate) fn is_abandoned(&self) -> bool {
+        self.abandoned
+    }
+
     /// What is known of the endpoint; read when first asked.
     pub(crate) fn breaker(&mut self, recorder: &Recorder) -> &mut Breaker {
         self.breaker.get_or_insert_with(|| sender::recall(&recorder.setup))

@@ -76,6 +76,7 @@ struct Thread {
 enum Next {
     Send(Source, Batch),
     Adopt,
+    Stop,
 }
 
 #[derive(Debug, Clone)]
@@ -102,6 +103,7 @@ impl Thread {
     fn run(&mut self) {
         loop {
             let after = match self.next() {
+                Next::Stop => After::Stop,
                 Next::Adopt => {
                     self.adopt();
                     After::Continue
@@ -131,6 +133,9 @@ impl Thread {
         loop {
             let now = Instant::now();
             if let Some(pause) = self.pause(&live) {
+                if live.is_abandoned() {
+                    return Next::Stop;
+                }
                 live.sender = Sender::Paused;
                 recorder.changed.notify_all();
                 live = recorder.changed.wait_timeout(live, pause).unwrap_or_else(PoisonError::into_inner).0;
@@ -175,6 +180,9 @@ impl Thread {
                 self.finish(finished);
                 live = recorder.lock();
                 continue;
+            }
+            if live.is_abandoned() {
+                return Next::Stop;
             }
             live.sender = if has_time { Sender::Idle } else { Sender::Paused };
             recorder.changed.notify_all();

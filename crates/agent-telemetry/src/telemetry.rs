@@ -30,6 +30,14 @@ pub(crate) struct Shared {
     recorder: OnceLock<Option<Arc<Recorder>>>,
 }
 
+impl Drop for Shared {
+    fn drop(&mut self) {
+        if let Some(Some(recorder)) = self.recorder.get() {
+            recorder.abandon();
+        }
+    }
+}
+
 /// Sets up [`Telemetry`]; see [`Telemetry::builder`].
 pub struct Builder {
     app: &'static str,

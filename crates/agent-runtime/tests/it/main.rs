@@ -1,1 +1,17 @@
+//! Tests at the boundary: agent files, user messages and a provider's bytes in; events, files and counts out.
+#![expect(unreachable_pub, reason = "modules of one test binary")]
+#![expect(clippy::unwrap_used, reason = "a test that cannot be set up has failed")]
 
+mod cassettes;
+mod chat;
+mod config;
+mod conversations;
+mod filesystem;
+mod permissions;
+mod prices;
+mod provider_errors;
+mod server;
+mod setup;
+mod shell;
+mod sse;
+mod telemetry;

@@ -83,7 +83,10 @@ impl Server {
 
     /// The records of all requests, in order of arrival.
     pub(crate) fn records(&self) -> Vec<Value> {
-        self.got().iter().flat_map(|got| got.json()["records"].as_array().cloned().unwrap_or_default()).collect()
+        self.got()
+            .iter()
+            .flat_map(|got| got.json()["records"].as_array().cloned().unwrap_or_default())
+            .collect()
     }
 
     /// Waits until that many requests arrived.
@@ -114,7 +117,9 @@ fn serve(shared: &Shared, stream: TcpStream, connection: usize) {
         }
         let length = head
             .lines()
-            .find_map(|line| line.to_ascii_lowercase().strip_prefix("content-length:").map(|n| n.trim().parse().unwrap()))
+            .find_map(|line| {
+                line.to_ascii_lowercase().strip_prefix("content-length:").map(|n| n.trim().parse().unwrap())
+            })
             .unwrap_or(0);
         let mut body = vec![0; length];
         if reader.read_exact(&mut body).is_err() {

@@ -1,0 +1,193 @@
+//! What can go wrong between us and a model, as an enum that a program can act on and telemetry can count.
+
+use std::time::Duration;
+
+use agent_telemetry::ErrorClass;
+use serde_json::Value;
+
+/// Longest text of a provider that is shown, in characters.
+const MAX_TEXT_CHARS: usize = 1_000;
+
+/// A failed model call. The texts are for the user and are never part of telemetry.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum ProviderError {
+    /// The key is missing, wrong or not allowed to do this.
+    #[error("the provider refused the key: {0}")]
+    Auth(String),
+    /// Too many requests, or no money left.
+    #[error("the provider limits the rate: {text}")]
+    RateLimited {
+        /// What the provider said.
+        text: String,
+        /// When to come back, if the provider said.
+        retry_after: Option<Duration>,
+    },
+    /// The conversation is longer than the model can read.
+    #[error("the conversation is too long for the model: {0}")]
+    ContextTooLong(String),
+    /// The provider's fault.
+    #[error("the provider failed: {0}")]
+    Server(String),
+    /// The provider could not be reached, or the connection broke.
+    #[error("network: {0}")]
+    Network(String),
+    /// No answer in time.
+    #[error("no answer in time: {0}")]
+    Timeout(String),
+    /// The provider does not accept the request.
+    #[error("the provider does not accept the request: {0}")]
+    InvalidRequest(String),
+    /// No such model or address.
+    #[error("not found: {0}")]
+    NotFound(String),
+    /// What came back is not what the protocol says.
+    #[error("{0}")]
+    Protocol(String),
+}
+
+impl ProviderError {
+    /// The class that is counted.
+    #[must_use]
+    pub fn class(&self) -> ErrorClass {
+        match self {
+            Self::Auth(_) => ErrorClass::Auth,
+            Self::RateLimited { .. } => ErrorClass::RateLimited,
+            Self::ContextTooLong(_) => ErrorClass::ContextTooLong,
+            Self::Server(_) => ErrorClass::Server,
+            Self::Network(_) => ErrorClass::Network,
+            Self::Timeout(_) => ErrorClass::Timeout,
+            Self::InvalidRequest(_) => ErrorClass::InvalidArguments,
+            Self::NotFound(_) => ErrorClass::NotFound,
+            Self::Protocol(_) => ErrorClass::Protocol,
+        }
+    }
+
+    /// Reads a refusal: the status and whatever body came with it.
+    #[must_use]
+    pub fn from_response(status: u16, retry_after: Option<Duration>, body: &str) -> Self {
+        let error = serde_json::from_str::<Value>(body).ok();
+        let said = error.as_ref().map(Said::from_json).unwrap_or_default();
+        let text = match said.text {
+            Some(text) => format!("{text} (status {status})"),
+            None if body.trim().is_empty() => format!("status {status}"),
+            None => format!("status {status}: {}", body.trim()),
+        };
+        Self::classify(status, &said.words, retry_after, shorten(&text))
+    }
+
+    /// Reads an error that arrives in the middle of a stream; its `code` may be a number or a word.
+    #[must_use]
+    pub fn from_stream(error: &Value) -> Self {
+        let said = Said::from_json(error);
+        let text = shorten(&said.text.unwrap_or_else(|| error.to_string()));
+        Self::classify(said.status.unwrap_or(500), &said.words, None, text)
+    }
+
+    fn classify(status: u16, words: &str, retry_after: Option<Duration>, text: String) -> Self {
+        let too_long = [
+            "context_length",
+            "exceed_context",
+            "context length",
+            "context size",
+            "context window",
+            "maximum context",
+            "prompt is too long",
+            "too many tokens",
+            "input is too long",
+        ];
+        if matches!(status, 400 | 413 | 422 | 500) && too_long.iter().any(|words_of| words.contains(words_of))
+        {
+            return Self::ContextTooLong(text);
+        }
+        match status {
+            401 | 403 => Self::Auth(text),
+            404 => Self::NotFound(text),
+            408 | 504 => Self::Timeout(text),
+            // Coming back will not help somebody who has used up their quota.
+            429 if words.contains("insufficient_quota") => Self::RateLimited { text, retry_after: None },
+            429 => Self::RateLimited { text, retry_after },
+            400..=499 => Self::InvalidRequest(text),
+            500..=599 => Self::Server(text),
+            _ => Self::Protocol(text),
+        }
+    }
+
+    /// Replaces every secret in the text, in case a provider repeats what it was sent.
+    #[must_use]
+    pub fn masked(self, mask: impl Fn(&str) -> String) -> Self {
+        match self {
+            Self::Auth(text) => Self::Auth(mask(&text)),
+            Self::RateLimited { text, retry_after } => Self::RateLimited { text: mask(&text), retry_after },
+            Self::ContextTooLong(text) => Self::ContextTooLong(mask(&text)),
+            Self::Server(text) => Self::Server(mask(&text)),
+            Self::Network(text) => Self::Network(mask(&text)),
+            Self::Timeout(text) => Self::Timeout(mask(&text)),
+            Self::InvalidRequest(text) => Self::InvalidRequest(mask(&text)),
+            Self::NotFound(text) => Self::NotFound(mask(&text)),
+            Self::Protocol(text) => Self::Protocol(mask(&text)),
+        }
+    }
+}
+
+/// What an error object says; providers differ in where they say it.
+#[derive(Default)]
+struct Said {
+    text: Option<String>,
+    /// Type, code and text in lower case, for recognising what has no status of its own.
+    words: String,
+    status: Option<u16>,
+}
+
+impl Said {
+    fn from_json(value: &Value) -> Self {
+        // `[{"error": …}]` (Gemini's compatible face), `{"error": …}`, `{"error": "text"}`, `{"message": …}`.
+        let value = value.get(0).unwrap_or(value);
+        let value = value.get("error").unwrap_or(value);
+        if let Value::String(text) = value {
+            return Self { text: Some(text.clone()), words: text.to_lowercase(), status: None };
+        }
+        let text = value.get("message").or_else(|| value.get("detail")).map(|text| match text {
+            Value::String(text) => text.clone(),
+            other => other.to_string(),
+        });
+        let word = |key: &str| match value.get(key) {
+            Some(Value::String(word)) => word.clone(),
+            Some(Value::Number(number)) => number.to_string(),
+            _ => String::new(),
+        };
+        let (code, kind) = (word("code"), word("type"));
+        let status = [&code, &word("status")]
+            .into_iter()
+            .find_map(|word| word.parse::<u16>().ok())
+            .filter(|status| (400..600).contains(status));
+        let words = format!("{kind} {code} {}", text.as_deref().unwrap_or_default()).to_lowercase();
+        Self { text, words, status: status.or_else(|| status_of_words(&kind, &code)) }
+    }
+}
+
+/// The status that a worded error would have had, had it come before the stream began.
+fn status_of_words(kind: &str, code: &str) -> Option<u16> {
+    let words = format!("{kind} {code}");
+    let table = [
+        ("rate_limit", 429),
+        ("insufficient_quota", 429),
+        ("context_length", 400),
+        ("authentication", 401),
+        ("invalid_api_key", 401),
+        ("permission", 403),
+        ("not_found", 404),
+        ("timeout", 504),
+        ("invalid_request", 400),
+        ("overloaded", 503),
+        ("server_error", 500),
+    ];
+    table.iter().find(|(word, _)| words.contains(word)).map(|(_, status)| *status)
+}
+
+fn shorten(text: &str) -> String {
+    match text.char_indices().nth(MAX_TEXT_CHARS) {
+        Some((end, _)) => format!("{}…", &text[..end]),
+        None => text.to_owned(),
+    }
+}

@@ -1,0 +1,74 @@
+//! What refusals mean, and when it is worth trying again.
+
+use std::time::Duration;
+
+use agent_runtime::{ProviderError, RetryPolicy};
+
+fn read(status: u16, body: &str) -> ProviderError {
+    ProviderError::from_response(status, None, body)
+}
+
+#[test]
+fn refusals_by_status_and_body() {
+    let overflow = r#"{"error":{"code":400,"message":"request (4030 tokens) exceeds the available context size (2048 tokens), try increasing it","type":"exceed_context_size_error","n_ctx":2048}}"#;
+    assert!(matches!(read(400, overflow), ProviderError::ContextTooLong(_)));
+    let openai = r#"{"error":{"message":"This model's maximum context length is 8192 tokens.","type":"invalid_request_error","param":"messages","code":"context_length_exceeded"}}"#;
+    assert!(matches!(read(400, openai), ProviderError::ContextTooLong(_)));
+    assert_eq!(
+        read(401, r#"{"error":{"message":"Incorrect API key provided","code":"invalid_api_key"}}"#),
+        ProviderError::Auth("Incorrect API key provided (status 401)".to_owned())
+    );
+    assert!(matches!(read(403, ""), ProviderError::Auth(_)));
+    assert!(matches!(read(404, r#"{"error":"model not found"}"#), ProviderError::NotFound(_)));
+    assert!(matches!(
+        read(422, r#"{"object":"error","message":{"detail":[]},"type":"x"}"#),
+        ProviderError::InvalidRequest(_)
+    ));
+    assert!(matches!(read(500, "<html>"), ProviderError::Server(_)));
+    assert!(matches!(read(529, ""), ProviderError::Server(_)));
+    assert!(matches!(read(408, ""), ProviderError::Timeout(_)));
+    assert!(matches!(read(302, ""), ProviderError::Protocol(_)));
+    assert_eq!(
+        read(400, r#"[{"error":{"code":400,"message":"bad","status":"INVALID_ARGUMENT"}}]"#),
+        ProviderError::InvalidRequest("bad (status 400)".to_owned())
+    );
+    let wait = Some(Duration::from_secs(7));
+    let text = "q (status 429)".to_owned();
+    assert_eq!(
+        ProviderError::from_response(429, wait, r#"{"error":{"message":"q","code":"insufficient_quota"}}"#),
+        ProviderError::RateLimited { text, retry_after: None }
+    );
+}
+
+#[test]
+fn a_long_page_of_rubbish_is_cut() {
+    let ProviderError::Server(text) = read(502, &"x".repeat(100_000)) else { panic!("not a server error") };
+    assert!(text.len() < 1_100, "{}", text.len());
+}
+
+#[test]
+fn what_is_tried_again_and_when() {
+    let policy = RetryPolicy::default();
+    let server = ProviderError::Server(String::new());
+    let limited = |seconds| ProviderError::RateLimited {
+        text: String::new(),
+        retry_after: Option::map(seconds, Duration::from_secs),
+    };
+    for random in [0, 1, 499_999, 500_000, u64::MAX] {
+        assert!(policy.pause(&server, 1, random).unwrap() <= Duration::from_millis(500));
+        assert!(policy.pause(&server, 2, random).unwrap() <= Duration::from_millis(1_000));
+    }
+    assert_eq!(policy.pause(&server, 1, 500_000), Some(Duration::from_millis(500)));
+    assert_eq!(policy.pause(&server, 3, 0), None);
+    assert_eq!(policy.pause(&limited(Some(60)), 1, 5), Some(Duration::from_secs(60)));
+    assert_eq!(policy.pause(&limited(Some(61)), 1, 5), None);
+    assert_eq!(policy.pause(&limited(None), 1, 5), None);
+    for class in [
+        ProviderError::Auth,
+        ProviderError::ContextTooLong,
+        ProviderError::InvalidRequest,
+        ProviderError::Protocol,
+    ] {
+        assert_eq!(policy.pause(&class(String::new()), 1, 0), None);
+    }
+}

@@ -1,0 +1,142 @@
+//! P2: off is off, at any time.
+
+use std::time::Duration;
+
+use agent_telemetry::Outcome;
+
+use crate::process::{Machine, show_notice};
+use crate::server::Server;
+
+#[test]
+fn p2_off_creates_nothing_and_sends_nothing() {
+    for (name, value) in [
+        ("TELEMETRY_ENABLED", "false"),
+        ("TELEMETRY_ENABLED", "No"),
+        ("TELEMETRY_ENABLED", "what?"),
+        ("DO_NOT_TRACK", "1"),
+    ] {
+        let server = Server::healthy();
+        let machine = Machine::new(&server).with(name, value);
+        machine.run();
+        assert_eq!(machine.flush(), 0);
+        assert_eq!(machine.files(), Vec::<String>::new(), "{name}={value}");
+        assert!(server.got().is_empty());
+        assert!(machine.process().notice().is_none());
+    }
+}
+
+#[test]
+fn p2_disable_leaves_its_own_file_and_the_log_of_what_was_sent() {
+    let server = Server::healthy();
+    let machine = Machine::consenting(&server);
+    machine.run();
+    assert_eq!(machine.flush(), 0);
+    let id = machine.process().status().user_uuid.unwrap();
+    let disabled = machine.process().disable(false).unwrap();
+    assert_eq!(disabled.id.unwrap().to_string(), id);
+    let requests = server.got().len();
+    machine.run();
+    assert_eq!(
+        machine.files(),
+        [".config/acme/telemetry.json", ".local/state/acme/telemetry/log/requests.jsonl"]
+    );
+    assert_eq!(server.got().len(), requests);
+    machine.process().disable(true).unwrap();
+    assert_eq!(machine.files(), [".config/acme/telemetry.json"]);
+}
+
+#[test]
+fn p2_a_corrupt_or_newer_file_is_off_and_stays_as_it_is() {
+    for text in ["", "{", "[]", r#"{"format":2,"choice":"on"}"#, r#"{"format":1,"choice":"maybe"}"#] {
+        let server = Server::healthy();
+        let machine = Machine::new(&server);
+        std::fs::create_dir_all(machine.consent_file().parent().unwrap()).unwrap();
+        std::fs::write(machine.consent_file(), text).unwrap();
+        let telemetry = machine.process();
+        assert_eq!(telemetry.decision().state.as_str(), "off", "{text:?}");
+        assert!(telemetry.decision().complaint.is_some());
+        machine.run();
+        assert_eq!(std::fs::read_to_string(machine.consent_file()).unwrap(), text);
+        machine.process().enable().unwrap();
+        assert_eq!(machine.process().decision().state.as_str(), "on");
+    }
+}
+
+#[test]
+fn p2_turning_off_stops_a_running_process_before_its_next_request() {
+    let server = Server::healthy();
+    let machine = Machine::consenting(&server).without("TELEMETRY_ENABLED");
+    show_notice(&machine.process());
+    let running = machine.process();
+    let cx = running.cx();
+    assert_eq!(cx.record_token_usage("gpt-4o", 1, 2, 0.5).wait(Duration::from_secs(20)), Outcome::Delivered);
+    machine.process().disable(true).unwrap();
+    let outcome = cx.record_token_usage("gpt-4o", 3, 4, 0.5).wait(Duration::from_secs(20));
+    assert!(!matches!(outcome, Outcome::Delivered), "{outcome:?}");
+    running.close();
+    assert_eq!(server.got().len(), 1);
+    assert_eq!(machine.files(), [".config/acme/telemetry.json"]);
+    assert!(matches!(
+        cx.record_token_usage("gpt-4o", 5, 6, 0.5).wait(Duration::ZERO),
+        Outcome::Suppressed(_)
+    ));
+}
+
+#[test]
+fn p2_turning_off_stops_a_process_that_holds() {
+    let server = Server::healthy();
+    let machine = Machine::new(&server);
+    let holding = machine.process();
+    holding.command("run", |cx| {
+        let _ = cx.record_token_usage("gpt-4o", 1, 2, 0.5);
+        machine.process().disable(false).unwrap();
+    });
+    assert_eq!(machine.files(), [".config/acme/telemetry.json"]);
+}
+
+#[test]
+fn p2_an_off_in_the_default_folder_counts_for_every_folder() {
+    let server = Server::healthy();
+    let machine = Machine::new(&server);
+    machine.process().disable(false).unwrap();
+    let other = machine.home.path().join("other");
+    let machine = machine.with("ACME_CONFIG_DIR", other.to_str().unwrap()).with("TELEMETRY_ENABLED", "true");
+    let telemetry = machine.process();
+    assert_eq!(telemetry.decision().state.as_str(), "off");
+    assert_eq!(telemetry.decision().decided_by, "saved choice in the default folder");
+}
+
+#[test]
+fn resetting_makes_another_id_and_drops_what_is_unsent() {
+    let server = Server::healthy();
+    let machine = Machine::new(&server);
+    machine.run();
+    let old = machine.process().status().user_uuid.unwrap();
+    assert_eq!(machine.process().reset_id().unwrap().unwrap().to_string(), old);
+    assert_eq!(machine.process().status().pending.events, 0);
+    machine.run();
+    assert_ne!(machine.process().status().user_uuid.unwrap(), old);
+}
+
+#[test]
+fn racing_first_runs_agree_on_one_id() {
+    let server = Server::healthy();
+    let machine = Machine::new(&server);
+    std::thread::scope(|scope| {
+        for _ in 0..16 {
+            // Without the notice, so that everything is held.
+            scope.spawn(|| machine.process().command("run", crate::process::session));
+        }
+    });
+    let pending = machine.process().pending();
+    assert_eq!(pending.len(), 16 * 5);
+    let mut ids: Vec<String> = pending
+        .iter()
+        .map(|record| {
+            serde_json::from_str::<serde_json::Value>(record).unwrap()["properties"]["user_uuid"].to_string()
+        })
+        .collect();
+    ids.sort();
+    ids.dedup();
+    assert_eq!(ids.len(), 1);
+}

@@ -1,0 +1,78 @@
+//! P7: you can see it, byte for byte.
+
+use std::sync::{Arc, Mutex};
+
+use agent_telemetry::{Inputs, LogLine, Telemetry};
+
+use crate::process::{CATALOGUE, Machine};
+use crate::server::{Behaviour, Server};
+
+#[test]
+fn p7_the_log_holds_the_exact_requests_and_answers() {
+    let server = Server::start(Behaviour::Answer(200, "", r#"{"accepted":5}"#));
+    let machine = Machine::consenting(&server).with("TELEMETRY_API_KEY", "secret-key");
+    machine.run();
+    assert_eq!(machine.flush(), 0);
+    let log = machine.process().log();
+    let bodies: Vec<&String> = log
+        .iter()
+        .filter_map(|line| if let LogLine::Request { body, .. } = line { Some(body) } else { None })
+        .collect();
+    let got = server.got();
+    assert_eq!(bodies, got.iter().map(|got| &got.body).collect::<Vec<_>>());
+    let answers = log.iter().filter(
+        |line| matches!(line, LogLine::Answer { status: 200, body, .. } if body == r#"{"accepted":5}"#),
+    );
+    assert_eq!(answers.count(), got.len());
+    let text = std::fs::read_to_string(machine.state().join("log/requests.jsonl")).unwrap();
+    assert!(!text.contains("secret-key") && text.contains("(masked)"));
+    let LogLine::Request { headers, url, .. } = &log[0] else { panic!("a request comes first") };
+    assert_eq!(*url, server.url());
+    for (name, value) in headers {
+        let sent = if name == "x-api-key" { "secret-key" } else { value };
+        assert!(got[0].head.to_ascii_lowercase().contains(&format!("{name}: {sent}\r\n")), "{name}");
+    }
+}
+
+#[test]
+fn p7_the_intent_is_logged_before_the_connection() {
+    let server = Server::healthy();
+    let machine = Machine::consenting(&server).with("TELEMETRY_ENDPOINT", "http://127.0.0.1:9/x");
+    let _ = machine
+        .process()
+        .cx()
+        .record_token_usage("gpt-4o", 1, 2, 0.5)
+        .wait(std::time::Duration::from_secs(20));
+    let log = machine.process().log();
+    assert!(matches!(&log[0], LogLine::Request { .. }));
+    assert!(matches!(&log[1], LogLine::Failure { reason, .. } if reason == "no connection"), "{log:?}");
+}
+
+#[test]
+fn p7_pending_and_observer_show_the_bytes_that_are_sent() {
+    let server = Server::healthy();
+    let machine = Machine::new(&server);
+    let seen = Arc::new(Mutex::new(Vec::new()));
+    let own = Arc::clone(&seen);
+    let home = machine.home.path().as_os_str().to_owned();
+    let lookup = |name: &str| match name {
+        "HOME" => Some(home.clone()),
+        "TELEMETRY_ENDPOINT" => Some(server.url().into()),
+        _ => None,
+    };
+    let telemetry = Telemetry::builder("acme", "1.2.3", &CATALOGUE)
+        .inputs(Inputs::from_lookup(lookup))
+        .dirs(agent_telemetry::Dirs::from_lookup("acme", lookup))
+        .observer(move |record| own.lock().unwrap().push(record.to_owned()))
+        .build();
+    crate::process::show_notice(&telemetry);
+    telemetry.command("run", crate::process::session);
+    let pending = telemetry.pending();
+    drop(telemetry);
+    assert_eq!(pending, *seen.lock().unwrap());
+    assert_eq!(machine.flush(), 0);
+    let body = &server.got()[0].body;
+    for record in &pending {
+        assert!(body.contains(record.as_str()));
+    }
+}

@@ -1,0 +1,200 @@
+//! The command line as types: commands, flags, what help says about them.
+//!
+//! What is recorded of it is names only; see `attempt`.
+
+use std::ffi::OsString;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::{CommandFactory as _, FromArgMatches as _};
+
+use crate::attempt::Attempt;
+
+/// Run AI agents from an agent.yaml
+#[derive(Debug, clap::Parser)]
+#[command(name = "docker-agent", version, about, max_term_width = 100)]
+pub(crate) struct Cli {
+    #[command(flatten)]
+    pub(crate) global: Global,
+    #[command(subcommand)]
+    pub(crate) command: Option<Command>,
+}
+
+/// Flags of every command.
+#[derive(Debug, Clone, Default, clap::Args)]
+pub(crate) struct Global {
+    /// Write a debug log, each telemetry event in it as it would be sent
+    #[arg(short, long, global = true)]
+    pub(crate) debug: bool,
+    /// Where settings are [default: ~/.config/docker-agent]
+    #[arg(long, global = true, value_name = "DIR")]
+    pub(crate) config_dir: Option<PathBuf>,
+    /// Where state is kept [default: ~/.local/state/docker-agent]
+    #[arg(long, global = true, value_name = "DIR")]
+    pub(crate) data_dir: Option<PathBuf>,
+    /// Where the debug log goes, with --debug [default: docker-agent.debug.log where state is kept]
+    #[arg(long, global = true, value_name = "FILE")]
+    pub(crate) log_file: Option<PathBuf>,
+}
+
+#[derive(Debug, clap::Subcommand)]
+pub(crate) enum Command {
+    /// Run an agent
+    Run(RunArgs),
+    /// Show the version
+    Version,
+    /// See and control what is collected
+    Telemetry(TelemetryArgs),
+}
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct RunArgs {
+    /// The agent file
+    #[arg(value_name = "AGENT.YAML")]
+    pub(crate) agent_file: PathBuf,
+    /// What to say, one turn each; `-` reads one message from stdin. Without any: a prompt on a terminal, else stdin
+    #[arg(value_name = "MESSAGE")]
+    pub(crate) messages: Vec<String>,
+    /// Never prompt: neither for messages nor for confirmation
+    #[arg(long)]
+    pub(crate) exec: bool,
+    /// Print one event per line as JSON; implies --exec
+    #[arg(long)]
+    pub(crate) json: bool,
+    /// Run tools without asking; what the agent file denies stays denied
+    #[arg(long)]
+    pub(crate) yolo: bool,
+    /// Which agent of the file [default: root, else the first]
+    #[arg(short, long, value_name = "NAME")]
+    pub(crate) agent: Option<String>,
+    /// Another model: a name from the file, or provider/model
+    #[arg(long, value_name = "MODEL")]
+    pub(crate) model: Option<String>,
+    /// Record the model's answers, to be played back with --fake; prompts are in the file
+    #[arg(long, value_name = "FILE", conflicts_with = "fake")]
+    pub(crate) record: Option<PathBuf>,
+    /// Answer from a recording instead of a model; tools really run
+    #[arg(long, value_name = "FILE")]
+    pub(crate) fake: Option<PathBuf>,
+    /// Where tools work [default: the current folder]
+    #[arg(long, value_name = "DIR")]
+    pub(crate) working_dir: Option<PathBuf>,
+    /// Read variables from a file of NAME=value lines; may be given several times
+    #[arg(long, value_name = "FILE")]
+    pub(crate) env_from_file: Vec<PathBuf>,
+}
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct TelemetryArgs {
+    #[command(subcommand)]
+    pub(crate) command: Option<TelemetryCommand>,
+}
+
+#[derive(Debug, clap::Subcommand)]
+pub(crate) enum TelemetryCommand {
+    /// Show whether anything is sent, what decided that, and what waits
+    Status {
+        /// Print JSON
+        #[arg(long)]
+        json: bool,
+        /// Exit with 1 unless telemetry is on
+        #[arg(long)]
+        check: bool,
+    },
+    /// Say yes
+    Enable,
+    /// Say no: delete the installation id and everything unsent
+    Disable {
+        /// Delete the local log of what was sent, too
+        #[arg(long)]
+        purge: bool,
+    },
+    /// Show what was sent, byte for byte
+    Log(LogArgs),
+    /// Send now what may be sent
+    Flush {
+        /// How long to wait, in seconds
+        #[arg(long, value_name = "SECONDS", default_value = "5", value_parser = seconds)]
+        timeout: Duration,
+    },
+    /// Explain what is collected, and why
+    Explain {
+        /// An event (`tool`), one of several (`session.start`) or a property (`tool.duration_ms`)
+        #[arg(value_name = "EVENT[.PROPERTY]")]
+        what: Option<String>,
+        /// Print the catalogue as JSON
+        #[arg(long)]
+        json: bool,
+        /// Print the documentation's page
+        #[arg(long, conflicts_with_all = ["json", "what"])]
+        markdown: bool,
+    },
+    /// Show a sample of each event, with invented values
+    Preview,
+    /// Get a new installation id; deletes everything unsent
+    ResetId,
+}
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct LogArgs {
+    /// Only the last N requests; with --pending, the last N records
+    #[arg(long, value_name = "N")]
+    pub(crate) last: Option<usize>,
+    /// Print the log's own lines, as JSON
+    #[arg(long)]
+    pub(crate) json: bool,
+    /// Show what waits instead: each record as it would be sent
+    #[arg(long)]
+    pub(crate) pending: bool,
+    /// Go on showing requests as they are made
+    #[arg(long, conflicts_with = "pending")]
+    pub(crate) follow: bool,
+}
+
+impl TelemetryArgs {
+    pub(crate) fn is_disable(&self) -> bool {
+        matches!(self.command, Some(TelemetryCommand::Disable { .. }))
+    }
+}
+
+fn seconds(text: &str) -> Result<Duration, String> {
+    let seconds: f64 = text.parse().map_err(|_| "not a number of seconds".to_owned())?;
+    // A day is longer than anybody waits, and far from what a clock cannot add.
+    if !(0.0..=86_400.0).contains(&seconds) {
+        return Err("not between 0 and 86400 seconds".to_owned());
+    }
+    Ok(Duration::from_secs_f64(seconds))
+}
+
+/// The whole command line, named as it was called.
+pub(crate) fn command(as_plugin: bool) -> clap::Command {
+    let command = Cli::command();
+    if as_plugin { command.bin_name("docker agent").display_name("docker agent") } else { command }
+}
+
+/// Reads the command line, and which names of it may be recorded.
+pub(crate) fn parse(arguments: &[OsString], as_plugin: bool) -> Result<(Cli, Attempt), clap::Error> {
+    let mut command = command(as_plugin);
+    let matches = command.try_get_matches_from_mut(arguments)?;
+    let cli = Cli::from_arg_matches(&matches).map_err(|error| error.format(&mut command))?;
+    Ok((cli, Attempt::of_matches(&command, &matches)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_definition_is_sound() {
+        command(false).debug_assert();
+        command(true).debug_assert();
+    }
+
+    #[test]
+    fn seconds_have_bounds() {
+        assert_eq!(seconds("0.5"), Ok(Duration::from_millis(500)));
+        for wrong in ["", "x", "-1", "NaN", "inf", "86401"] {
+            assert!(seconds(wrong).is_err(), "{wrong}");
+        }
+    }
+}

@@ -1,0 +1,5 @@
+//! The commands, a file each.
+
+pub(crate) mod run;
+pub(crate) mod telemetry;
+pub(crate) mod version;

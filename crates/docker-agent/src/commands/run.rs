@@ -1,0 +1,160 @@
+//! `docker-agent run`: reads an agent file, holds a conversation, says how it ended.
+//!
+//! stdout is data: what the agent says, or with `--json` one event a line. Everything else goes to stderr.
+//! Exit codes: 0, failure 1, usage 2, Ctrl-C 130, SIGTERM 143; the recorded event carries the same.
+
+mod asking;
+mod console;
+mod json;
+mod signals;
+mod stdin;
+mod talk;
+mod text;
+
+use std::fs;
+use std::io;
+use std::path::Path;
+use std::sync::Arc;
+
+use agent_runtime::config::{self, Config};
+use agent_runtime::{
+    Agent, AgentError, Approval, Choice, ConfigError, Conversation, Environment, Keys, Recorder, Replayer,
+    Settings, Transport, http,
+};
+use agent_telemetry::{Cx, Ended, ErrorClass};
+
+use self::asking::Asking;
+use self::console::{Console, Sink};
+use self::talk::Script;
+use crate::args::RunArgs;
+use crate::failure::Failure;
+use crate::output;
+use crate::startup::Startup;
+use crate::wrapper::Outcome;
+
+/// Runs an agent.
+pub(crate) fn run(args: &RunArgs, startup: &Startup, cx: &Cx) -> Outcome {
+    let result = prepare(args, startup, cx).and_then(|(prepared, mut console)| {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+        let runtime =
+            runtime.map_err(|error| Failure::new(ErrorClass::Io, format_args!("no event loop: {error}")))?;
+        let outcome = runtime.block_on(talk::hold(prepared, &mut console));
+        // What still reads stdin would be waited for.
+        runtime.shutdown_background();
+        outcome
+    });
+    result.inspect_err(|failure| {
+        if let (true, Some(text)) = (args.json, failure.text()) {
+            // A reader of events learns it from an event, too; if it is gone, so be it.
+            let _ = json::print_error(failure.ended().error.unwrap_or(ErrorClass::Other), text);
+        }
+    })
+}
+
+/// A conversation that can begin.
+struct Prepared {
+    conversation: Conversation,
+    script: Script,
+    recorder: Option<Arc<Recorder>>,
+    welcome: Option<String>,
+}
+
+fn prepare(args: &RunArgs, startup: &Startup, cx: &Cx) -> Result<(Prepared, Console), Failure> {
+    let environment = environment(startup)?;
+    let config = read_config(&args.agent_file)?;
+    let agent = agent(args, &config, &environment)?;
+    let script = Script::new(args)?;
+    let (transport, recorder) = transport(args, &agent, &environment)?;
+    let folder = args.working_dir.as_deref().unwrap_or(Path::new("."));
+    let approval = if args.yolo { Approval::All } else { Approval::Each };
+    let settings = Settings::new(folder).approval(approval).today(jiff::Zoned::now().date().to_string());
+    let welcome = agent.welcome_message().map(str::to_owned);
+    let conversation = Conversation::new(agent, transport, settings, &environment, cx).map_err(|error| {
+        Failure::new(ErrorClass::Config, format_args!("cannot work in {}: {error}", folder.display()))
+    })?;
+    let sink: Box<dyn Sink> = if args.json { Box::new(json::Lines) } else { Box::new(text::Text::new()) };
+    let may_ask = !args.exec && !args.json && output::stdin_is_terminal();
+    let asking = if may_ask { Asking::terminal() } else { Asking::nobody() };
+    Ok((Prepared { conversation, script, recorder, welcome }, Console::new(sink, asking)))
+}
+
+fn environment(startup: &Startup) -> Result<Environment, Failure> {
+    let utf8 = |(name, value): (std::ffi::OsString, std::ffi::OsString)| {
+        Some((name.into_string().ok()?, value.into_string().ok()?))
+    };
+    let environment = Environment::new(std::env::vars_os().filter_map(utf8));
+    let files = startup.env_files().variables()?;
+    Ok(files.into_iter().fold(environment, Environment::with_file))
+}
+
+fn read_config(path: &Path) -> Result<Config, Failure> {
+    let name = path.display().to_string();
+    let text = fs::read_to_string(path).map_err(|error| {
+        let failure = Failure::new(ErrorClass::Config, format_args!("cannot read {name}: {error}"));
+        match error.kind() {
+            io::ErrorKind::NotFound => failure.hint("give the path of an agent.yaml"),
+            _ => failure,
+        }
+    })?;
+    config::from_yaml(&name, &text).map_err(|mut error: ConfigError| {
+        let hint = error.hint.take();
+        let failure = Failure::new(ErrorClass::Config, error);
+        hint.into_iter().fold(failure, Failure::hint)
+    })
+}
+
+fn agent(args: &RunArgs, config: &Config, environment: &Environment) -> Result<Agent, Failure> {
+    let mut choice = Choice::default();
+    if let Some(name) = &args.agent {
+        choice = choice.agent(name);
+    }
+    if let Some(model) = &args.model {
+        choice = choice.model(model);
+    }
+    if args.fake.is_some() {
+        choice = choice.keys(Keys::Unused);
+    }
+    Agent::new(config, &choice, environment).map_err(|error| {
+        let failure = match error.class() {
+            ErrorClass::Usage => Failure::usage(&error),
+            class => Failure::new(class, &error),
+        };
+        match &error {
+            AgentError::Endpoint(_) if error.class() == ErrorClass::Auth => {
+                failure.hint("set it in the environment, or in a file given with --env-from-file")
+            }
+            _ => failure,
+        }
+    })
+}
+
+fn transport(
+    args: &RunArgs,
+    agent: &Agent,
+    environment: &Environment,
+) -> Result<(Transport, Option<Arc<Recorder>>), Failure> {
+    let options = || http::Options::new(format!("docker-agent/{}", crate::VERSION), environment);
+    if let Some(path) = &args.fake {
+        let name = path.display().to_string();
+        let text = fs::read_to_string(path)
+            .map_err(|error| Failure::new(ErrorClass::Config, format_args!("cannot read {name}: {error}")))?;
+        let replayer =
+            Replayer::from_yaml(&name, &text).map_err(|error| Failure::new(ErrorClass::Config, error))?;
+        output::note(format_args!("answers come from the recording {name}; tools really run"));
+        return Ok((Transport::replaying(Arc::new(replayer)), None));
+    }
+    if let Some(path) = &args.record {
+        let name = path.display();
+        let recorder = Recorder::create(path, environment.secrets(agent.key_variables()))
+            .map_err(|error| Failure::new(ErrorClass::Io, format_args!("cannot write {name}: {error}")))?;
+        output::note(format_args!("recording to {name}; prompts and answers are in it, keys are not"));
+        let recorder = Arc::new(recorder);
+        return Ok((Transport::recording(options(), Arc::clone(&recorder)), Some(recorder)));
+    }
+    Ok((Transport::live(options()), None))
+}
+
+/// A failure that was already shown.
+fn shown(class: ErrorClass) -> Failure {
+    Failure::quiet(Ended::failure(1, class))
+}

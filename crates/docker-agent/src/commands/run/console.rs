@@ -1,0 +1,83 @@
+//! Follows a conversation for the command line: shows events, asks, and remembers what went wrong.
+
+use std::io;
+
+use agent_runtime::{Answer, BoxFuture, Cancel, Confirmation, Event, Frontend, ToolStatus, TurnOutcome};
+use agent_telemetry::{Closed as _, ErrorClass};
+
+use super::asking::Asking;
+
+/// Shows events in one way.
+pub(super) trait Sink: Send {
+    /// Shows an event; fails when stdout does.
+    fn show(&mut self, event: &Event) -> io::Result<()>;
+
+    /// Leaves stdout at the beginning of a line.
+    fn settle(&mut self) -> io::Result<()>;
+}
+
+/// The command line's side of a conversation.
+pub(super) struct Console {
+    sink: Box<dyn Sink>,
+    pub(super) asking: Asking,
+    /// Stops the turn when there is nobody to read it any more.
+    pub(super) cancel: Cancel,
+    error: Option<ErrorClass>,
+    stdout_problem: Option<io::Error>,
+}
+
+impl Console {
+    pub(super) fn new(sink: Box<dyn Sink>, asking: Asking) -> Self {
+        Self { sink, asking, cancel: Cancel::new(), error: None, stdout_problem: None }
+    }
+
+    /// Why stdout cannot be written any more.
+    pub(super) fn stdout_problem(&mut self) -> Option<io::Error> {
+        self.stdout_problem.take()
+    }
+
+    /// The class of a turn that did not complete.
+    pub(super) fn class_of(&mut self, outcome: TurnOutcome) -> ErrorClass {
+        let told = self.error.take();
+        match outcome {
+            TurnOutcome::Cancelled => ErrorClass::Cancelled,
+            TurnOutcome::Limit => ErrorClass::Limit,
+            TurnOutcome::Completed | TurnOutcome::Failed => told.unwrap_or(ErrorClass::Other),
+        }
+    }
+
+    /// Leaves stdout at the beginning of a line.
+    pub(super) fn settle(&mut self) {
+        let settled = self.sink.settle();
+        self.note(settled);
+    }
+
+    fn note(&mut self, result: io::Result<()>) {
+        if let Err(error) = result
+            && self.stdout_problem.is_none()
+        {
+            self.stdout_problem = Some(error);
+            self.cancel.cancel();
+        }
+    }
+}
+
+impl Frontend for Console {
+    fn event(&mut self, event: &Event) {
+        match event {
+            Event::Error { class, .. } => self.error = ErrorClass::from_word(class),
+            // A tool that ends the turn says so by its result alone.
+            Event::ToolResult { status: ToolStatus::Error, .. } => self.error = Some(ErrorClass::ToolError),
+            _ => {}
+        }
+        if self.stdout_problem.is_none() {
+            let result = self.sink.show(event);
+            self.note(result);
+        }
+    }
+
+    fn confirm<'a>(&'a mut self, request: &'a Confirmation) -> BoxFuture<'a, Answer> {
+        self.settle();
+        Box::pin(self.asking.confirm(request))
+    }
+}

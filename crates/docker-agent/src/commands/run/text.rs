@@ -1,0 +1,99 @@
+//! A conversation as text: what the agent says on stdout, what it does on stderr.
+
+use std::io;
+
+use agent_runtime::{Event, ToolStatus};
+use serde_json::Value;
+
+use super::console::Sink;
+use crate::output::{self, Look};
+
+/// Longest argument or result that is shown, in characters.
+const SHOWN_CHARS: usize = 120;
+
+/// Prints text as it comes.
+pub(super) struct Text {
+    at_line_start: bool,
+    /// A terminal shows the text, so it must not command it.
+    harmless: bool,
+}
+
+impl Text {
+    pub(super) fn new() -> Self {
+        Self { at_line_start: true, harmless: output::stdout_is_terminal() }
+    }
+
+    fn say(&mut self, text: &str) -> io::Result<()> {
+        if let Some(last) = text.chars().last() {
+            self.at_line_start = last == '\n';
+            if self.harmless {
+                return output::data(&output::harmless(text));
+            }
+        }
+        output::data(text)
+    }
+}
+
+impl Sink for Text {
+    fn show(&mut self, event: &Event) -> io::Result<()> {
+        match event {
+            Event::TextDelta { text } => return self.say(text),
+            // Follows a tool call's line and is asked with its own.
+            Event::ToolConfirmationRequest { .. } => return Ok(()),
+            _ => {}
+        }
+        self.settle()?;
+        match event {
+            Event::ToolCall { name, arguments, .. } => {
+                output::line(Look::Quiet, format_args!("tool: {}", call(name, arguments)));
+            }
+            Event::ToolResult { name, status, text, elapsed_ms, .. } => {
+                let name = shortened(name);
+                match status {
+                    ToolStatus::Ok => {
+                        output::line(Look::Quiet, format_args!("tool: {name} ok, {elapsed_ms} ms"));
+                    }
+                    ToolStatus::Error => failed(&name, "failed", text),
+                    ToolStatus::Denied => failed(&name, "denied", text),
+                    ToolStatus::Cancelled => failed(&name, "cancelled", text),
+                }
+            }
+            Event::Retry { pause_ms, text, .. } => {
+                let text = shortened(text);
+                output::line(Look::Warning, format_args!("again in {pause_ms} ms: {text}"));
+            }
+            Event::Warning { text } => output::warning(output::harmless(text)),
+            Event::Error { text, .. } => output::error(output::harmless(text), None),
+            _ => {}
+        }
+        Ok(())
+    }
+
+    fn settle(&mut self) -> io::Result<()> {
+        if self.at_line_start { Ok(()) } else { self.say("\n") }
+    }
+}
+
+fn failed(name: &str, how: &str, text: &str) {
+    let text = shortened(text.lines().next().unwrap_or_default());
+    output::line(Look::Warning, format_args!("tool: {name} {how}: {text}"));
+}
+
+/// A call in a line: `read_file {"path":"a.txt"}`.
+pub(super) fn call(name: &str, arguments: &Value) -> String {
+    format!("{} {}", shortened(name), whole(&arguments.to_string()))
+}
+
+/// A line that can be shown on a terminal, cut to a length.
+fn shortened(text: &str) -> String {
+    let text = whole(text);
+    match text.char_indices().nth(SHOWN_CHARS) {
+        Some((end, _)) => format!("{}…", &text[..end]),
+        None => text,
+    }
+}
+
+/// A line that can be shown on a terminal. What somebody is asked to approve is never cut.
+fn whole(text: &str) -> String {
+    output::harmless(text).replace(['\n', '\t'], " ")
+}

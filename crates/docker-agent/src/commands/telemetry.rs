@@ -1,0 +1,72 @@
+//! `docker-agent telemetry …`: see and control what is collected. None of it is recorded.
+//!
+//! Exit codes: 0 done, 1 the state that was asked for is not reached, 2 wrong use.
+
+mod disable;
+mod enable;
+mod explain;
+mod flush;
+mod log;
+mod page;
+mod reset_id;
+mod status;
+mod time;
+
+use agent_telemetry::catalogue;
+use agent_telemetry::{Ended, ErrorClass};
+
+use crate::args::{self, TelemetryArgs, TelemetryCommand};
+use crate::failure::Failure;
+use crate::output;
+use crate::startup::{NAME, Startup};
+use crate::wrapper::Outcome;
+
+/// Runs one of them.
+pub(crate) fn run(args: &TelemetryArgs, startup: &Startup, as_plugin: bool) -> Outcome {
+    let Some(command) = &args.command else { return help(as_plugin) };
+    match command {
+        TelemetryCommand::Status { json, check } => status::run(startup, *json, *check),
+        TelemetryCommand::Enable => enable::run(startup),
+        TelemetryCommand::Disable { purge } => disable::run(startup, *purge),
+        TelemetryCommand::Log(args) => log::run(args, startup),
+        TelemetryCommand::Flush { timeout } => flush::run(startup, *timeout),
+        TelemetryCommand::Explain { what, json, markdown } => match (what, markdown) {
+            (None, true) => explain::page(),
+            _ => explain::run(what.as_deref(), *json),
+        },
+        TelemetryCommand::Preview => preview(),
+        TelemetryCommand::ResetId => reset_id::run(startup),
+    }
+}
+
+fn help(as_plugin: bool) -> Outcome {
+    let mut command = args::command(as_plugin);
+    command.build();
+    if let Some(telemetry) = command.find_subcommand_mut("telemetry") {
+        output::styled_data(&telemetry.render_help().ansi().to_string())?;
+    }
+    Ok(Ended::SUCCESS)
+}
+
+fn preview() -> Outcome {
+    let samples = catalogue::preview(&crate::CATALOGUE.document(NAME));
+    let lines: String = samples.iter().map(|sample| format!("{sample}\n")).collect();
+    output::data(&lines)?;
+    Ok(Ended::SUCCESS)
+}
+
+/// The state that was asked for is not reached; why was said.
+fn not_reached() -> Outcome {
+    Err(Failure::quiet(Ended::failure(1, ErrorClass::Other)))
+}
+
+/// A choice that could not be saved.
+fn not_saved(error: &std::io::Error) -> Failure {
+    Failure::new(ErrorClass::Io, format_args!("the choice could not be saved: {error}"))
+        .hint("TELEMETRY_ENABLED=false in the environment turns telemetry off without a file")
+}
+
+/// `1 event`, `2 events`.
+fn events(count: u64) -> String {
+    if count == 1 { "1 event".to_owned() } else { format!("{count} events") }
+}

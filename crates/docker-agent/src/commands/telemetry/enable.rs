@@ -1,0 +1,33 @@
+//! `telemetry enable`: an explicit yes, and what stands against it.
+
+use agent_telemetry::Ended;
+use agent_telemetry::consent::State;
+
+use crate::output;
+use crate::startup::Startup;
+use crate::wrapper::Outcome;
+
+pub(super) fn run(startup: &Startup) -> Outcome {
+    startup.telemetry().enable().map_err(|error| super::not_saved(&error))?;
+    let now = startup.decide_again();
+    let decision = now.decision();
+    let value = decision.inputs.iter().find(|input| input.name == decision.decided_by);
+    let value = value.map_or("not set", |input| input.value.as_str());
+    match decision.state {
+        State::On => {
+            let endpoint = now.status().endpoint.unwrap_or_default();
+            output::data(&format!("Telemetry is on. Events go to {endpoint}.\n"))?;
+            Ok(Ended::SUCCESS)
+        }
+        State::Held => {
+            let problem = now.status().endpoint_problem.unwrap_or("not sent");
+            output::data(&format!("Saved. Nothing is sent yet: {problem}.\n"))?;
+            Ok(Ended::SUCCESS)
+        }
+        State::Off => {
+            let name = decision.decided_by;
+            output::data(&format!("Saved, but {name} ({value}) still says off. Telemetry is off.\n"))?;
+            super::not_reached()
+        }
+    }
+}

@@ -1,0 +1,96 @@
+//! `telemetry status`: whether anything is sent, what decided that, and what waits.
+
+use std::fmt::Write as _;
+
+use agent_telemetry::{Ended, Status};
+
+use super::time;
+use crate::output;
+use crate::startup::Startup;
+use crate::wrapper::Outcome;
+
+pub(super) fn run(startup: &Startup, json: bool, check: bool) -> Outcome {
+    let status = startup.telemetry().status();
+    if json {
+        let text = serde_json::to_string_pretty(&status).unwrap_or_default();
+        output::data(&format!("{text}\n"))?;
+    } else {
+        output::data(&page(&status, time::now_ms()))?;
+    }
+    if check && status.state != "on" { super::not_reached() } else { Ok(Ended::SUCCESS) }
+}
+
+/// What a state means, in a sentence.
+fn meaning(status: &Status) -> String {
+    let decided_by = status.decided_by;
+    match (status.state, decided_by) {
+        ("on", "notice") => "on: events are sent; the notice was shown in an earlier run".to_owned(),
+        ("on", _) => format!("on: events are sent; {decided_by} says yes"),
+        ("held", "notice") => "held: events stay here until a run after the notice".to_owned(),
+        ("held", _) => {
+            format!("held: events stay here; {}", status.endpoint_problem.unwrap_or("no endpoint"))
+        }
+        _ => format!("off: nothing is recorded or sent; {decided_by} says no"),
+    }
+}
+
+fn page(status: &Status, now_ms: u64) -> String {
+    let mut out = String::new();
+    let _ = writeln!(out, "Telemetry is {}.\n", meaning(status));
+    let width = |texts: &mut dyn Iterator<Item = usize>| texts.max().unwrap_or_default();
+    let names = width(&mut status.inputs.iter().map(|input| input.name.chars().count()));
+    let values = width(&mut status.inputs.iter().map(|input| input.value.chars().count()));
+    for input in &status.inputs {
+        let mark = if input.name == status.decided_by { "  <- decides" } else { "" };
+        let _ = writeln!(out, "  {:names$}  {:values$}  {}{mark}", input.name, input.value, input.effect);
+    }
+    out.push('\n');
+    let mut row = |name: &str, value: String| {
+        let _ = writeln!(out, "{name:<15}{value}");
+    };
+    let path = |path: &Option<std::path::PathBuf>| {
+        path.as_ref().map_or_else(|| "nowhere: HOME is not set".to_owned(), |path| path.display().to_string())
+    };
+    row("endpoint", status.endpoint.clone().unwrap_or_else(|| "none".to_owned()));
+    row("installation", status.user_uuid.clone().unwrap_or_else(|| "no id yet".to_owned()));
+    row("settings", path(&status.dirs.config));
+    row("files", path(&status.dirs.telemetry));
+    row("waiting", waiting(status, now_ms));
+    row("recorded", format!("{} so far", super::events(status.recorded)));
+    row("lost", lost(status));
+    row("last delivery", status.last_delivery_ms.map_or("never".to_owned(), |at| time::ago(at, now_ms)));
+    if status.breaker.failures > 0 {
+        let pause = match status.breaker.open_until_ms {
+            Some(until) => format!(", next attempt in {}", time::span(until.saturating_sub(now_ms))),
+            None => String::new(),
+        };
+        row("failures", format!("{} in a row{pause}", status.breaker.failures));
+    }
+    row("log", time::size(status.log_bytes));
+    out.push_str(
+        "\nSee what was sent: telemetry log. What waits: telemetry log --pending. Stop: telemetry disable.\n",
+    );
+    out
+}
+
+fn waiting(status: &Status, now_ms: u64) -> String {
+    let pending = &status.pending;
+    let oldest = match pending.oldest_ms {
+        Some(at) if pending.events > 0 => format!(", the oldest from {}", time::ago(at, now_ms)),
+        _ => String::new(),
+    };
+    format!("{}, {}{oldest}", super::events(pending.events), time::size(pending.bytes))
+}
+
+fn lost(status: &Status) -> String {
+    let losses = &status.losses;
+    let reasons = [
+        (losses.evicted, "for lack of room"),
+        (losses.expired, "too old"),
+        (losses.rejected, "refused by the collector"),
+        (losses.too_big, "too big"),
+    ];
+    let reasons: Vec<String> =
+        reasons.iter().filter(|(count, _)| *count > 0).map(|(count, why)| format!("{count} {why}")).collect();
+    if reasons.is_empty() { "none".to_owned() } else { reasons.join(", ") }
+}

@@ -1,0 +1,108 @@
+//! The command line of `docker-agent`: the only crate that touches terminal, home folder and environment.
+//!
+//! One command is one pass through [`main`]: the plugin's metadata probe, arguments, telemetry, the command.
+//! Every command runs inside the telemetry wrapper, at one place, in `wrapper`; none can forget.
+//! Everything that is printed goes through `output`: data to stdout, words for people to stderr.
+
+mod args;
+mod attempt;
+mod catalogue;
+mod commands;
+mod debug_log;
+mod env_files;
+mod failure;
+mod output;
+mod plugin;
+mod startup;
+mod wrapper;
+
+use std::ffi::OsString;
+use std::process::ExitCode;
+
+use agent_telemetry::Ended;
+use clap::error::ErrorKind;
+
+use crate::args::{Cli, Command};
+use crate::attempt::Attempt;
+use crate::startup::{NoticeRule, Startup};
+
+pub use crate::catalogue::CATALOGUE;
+
+/// The version of this program.
+pub const VERSION: &str = env!("CARGO_PKG_VERSION");
+
+/// Runs the program with this process's arguments and environment.
+#[must_use]
+pub fn main() -> ExitCode {
+    let arguments: Vec<OsString> = std::env::args_os().collect();
+    if let Some(answer) = plugin::probe(&arguments) {
+        return match output::data(&answer) {
+            Ok(()) => ExitCode::SUCCESS,
+            Err(_) => ExitCode::FAILURE,
+        };
+    }
+    output::say_little_on_panic();
+    let as_plugin = std::env::var_os(plugin::VARIABLE).is_some_and(|value| !value.is_empty());
+    let arguments = if as_plugin { plugin::own_arguments(arguments) } else { arguments };
+    ExitCode::from(run(&arguments, as_plugin))
+}
+
+fn run(arguments: &[OsString], as_plugin: bool) -> u8 {
+    match args::parse(arguments, as_plugin) {
+        Ok((cli, attempt)) => {
+            let startup = Startup::new(&cli.global, cli.env_files());
+            match cli.command {
+                None => help(&startup, as_plugin),
+                Some(Command::Telemetry(telemetry)) => {
+                    let rule = if telemetry.is_disable() { NoticeRule::Keep } else { NoticeRule::Show };
+                    startup.begin(rule);
+                    wrapper::unrecorded(|| commands::telemetry::run(&telemetry, &startup, as_plugin))
+                }
+                Some(Command::Version) => {
+                    startup.begin(NoticeRule::Show);
+                    wrapper::recorded(startup.telemetry(), &attempt, |_cx| commands::version::run())
+                }
+                Some(Command::Run(run)) => {
+                    startup.begin(NoticeRule::Show);
+                    wrapper::recorded(startup.telemetry(), &attempt, |cx| {
+                        commands::run::run(&run, &startup, cx)
+                    })
+                }
+            }
+        }
+        Err(error) => {
+            // What was asked for is read again, leniently: a refused command line can still say off.
+            let attempt = Attempt::of(&args::command(as_plugin), arguments);
+            let startup = Startup::new(&attempt.global, &attempt.env_files);
+            let helps = matches!(error.kind(), ErrorKind::DisplayHelp | ErrorKind::DisplayVersion);
+            let rule = if attempt.is_disable() { NoticeRule::Keep } else { NoticeRule::Show };
+            startup.begin(rule);
+            let text = error.render().ansi().to_string();
+            if helps {
+                wrapper::unrecorded(|| shown(&text))
+            } else {
+                wrapper::refused(startup.telemetry(), &attempt, &text)
+            }
+        }
+    }
+}
+
+fn help(startup: &Startup, as_plugin: bool) -> u8 {
+    startup.begin(NoticeRule::Show);
+    let text = args::command(as_plugin).render_help().ansi().to_string();
+    wrapper::unrecorded(|| shown(&text))
+}
+
+fn shown(text: &str) -> wrapper::Outcome {
+    output::styled_data(text)?;
+    Ok(Ended::SUCCESS)
+}
+
+impl Cli {
+    fn env_files(&self) -> &[std::path::PathBuf] {
+        match &self.command {
+            Some(Command::Run(run)) => &run.env_from_file,
+            _ => &[],
+        }
+    }
+}

@@ -1,0 +1,140 @@
+//! All printing. Data goes to stdout, words for people to stderr; colour only where a terminal shows it.
+//!
+//! A reader that went away (`docker-agent telemetry log | head`) is no error: printing reports it, callers stop quietly.
+//! What cannot be written to stderr is lost; there is nobody to tell.
+
+use std::fmt::Display;
+use std::io::{self, IsTerminal as _, Write as _};
+use std::panic;
+
+use anstream::AutoStream;
+use clap::builder::styling::{AnsiColor, Style};
+
+/// How a line for people looks on a terminal that shows colours.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Look {
+    Plain,
+    Quiet,
+    Warning,
+    Error,
+}
+
+impl Look {
+    fn style(self) -> Style {
+        match self {
+            Self::Plain => Style::new(),
+            Self::Quiet => Style::new().dimmed(),
+            Self::Warning => AnsiColor::Yellow.on_default(),
+            Self::Error => AnsiColor::Red.on_default().bold(),
+        }
+    }
+}
+
+/// Writes data to stdout, as it is.
+pub(crate) fn data(text: &str) -> io::Result<()> {
+    let mut stdout = io::stdout().lock();
+    stdout.write_all(text.as_bytes())?;
+    stdout.flush()
+}
+
+/// Writes text with escape sequences of ours to stdout; they are left out where no terminal shows them.
+pub(crate) fn styled_data(text: &str) -> io::Result<()> {
+    let mut stdout = AutoStream::auto(io::stdout().lock());
+    stdout.write_all(text.as_bytes())?;
+    stdout.flush()
+}
+
+/// Writes a text to stderr in one write, and says whether somebody can have seen it.
+pub(crate) fn notice(text: &str) -> bool {
+    io::stderr().lock().write_all(text.as_bytes()).is_ok() && !stderr_is_null()
+}
+
+/// Whether stderr is `/dev/null`.
+fn stderr_is_null() -> bool {
+    let (Ok(stderr), Ok(null)) = (rustix::fs::fstat(io::stderr()), rustix::fs::stat("/dev/null")) else {
+        return true;
+    };
+    let is_device = |mode| rustix::fs::FileType::from_raw_mode(mode) == rustix::fs::FileType::CharacterDevice;
+    is_device(stderr.st_mode) && stderr.st_rdev == null.st_rdev
+}
+
+/// Writes a line to stderr.
+pub(crate) fn line(look: Look, text: impl Display) {
+    let style = look.style();
+    let _ = writeln!(AutoStream::auto(io::stderr().lock()), "{style}{text}{style:#}");
+}
+
+/// Writes text with escape sequences of ours to stderr.
+pub(crate) fn styled_note(text: &str) {
+    let _ = AutoStream::auto(io::stderr().lock()).write_all(text.as_bytes());
+}
+
+/// Asks for a line: writes to stderr without ending the line.
+pub(crate) fn ask(text: impl Display) {
+    let mut stderr = io::stderr().lock();
+    let _ = write!(stderr, "{text}");
+    let _ = stderr.flush();
+}
+
+/// Writes `note: …` to stderr.
+pub(crate) fn note(text: impl Display) {
+    labelled("note", Look::Quiet, text);
+}
+
+/// Writes `warning: …` to stderr.
+pub(crate) fn warning(text: impl Display) {
+    labelled("warning", Look::Warning, text);
+}
+
+/// Writes `error: …` to stderr, with what to do about it.
+pub(crate) fn error(text: impl Display, hint: Option<&str>) {
+    labelled("error", Look::Error, text);
+    if let Some(hint) = hint {
+        labelled("hint", Look::Quiet, hint);
+    }
+}
+
+fn labelled(label: &str, look: Look, text: impl Display) {
+    let style = look.style();
+    let _ = writeln!(AutoStream::auto(io::stderr().lock()), "{style}{label}:{style:#} {text}");
+}
+
+/// Whether stdin is a terminal.
+pub(crate) fn stdin_is_terminal() -> bool {
+    io::stdin().is_terminal()
+}
+
+/// Whether stdout is a terminal.
+pub(crate) fn stdout_is_terminal() -> bool {
+    io::stdout().is_terminal()
+}
+
+/// Text of a model or a tool, made harmless for a terminal: control characters become visible marks.
+pub(crate) fn harmless(text: &str) -> String {
+    let safe = |c: char| if c.is_control() && c != '\n' && c != '\t' { '\u{fffd}' } else { c };
+    text.chars().map(safe).collect()
+}
+
+/// Replaces the usual report of a panic, whose text may hold anything, by one that names only the place.
+pub(crate) fn say_little_on_panic() {
+    panic::set_hook(Box::new(|info| {
+        let place = info.location().map(|at| format!(" at {}:{}", at.file(), at.line())).unwrap_or_default();
+        error(
+            format_args!("docker-agent crashed{place}"),
+            Some("this is a bug; please report it with the line above and what you did"),
+        );
+    }));
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_model_cannot_command_a_terminal() {
+        assert_eq!(
+            harmless("a\u{1b}]52;c;x\u{7}b\r\n\tc\u{9b}1m"),
+            "a\u{fffd}]52;c;x\u{fffd}b\u{fffd}\n\tc\u{fffd}1m"
+        );
+    }
+}

@@ -1,0 +1,171 @@
+//! `cargo xtask bench`: what telemetry costs, measured against the same command with telemetry off, in turns.
+//!
+//! Prints medians and differences; it never judges, because machines are noisy.
+//! Each line is one endpoint: the same two commands, with telemetry off and on alternately, so that a slow moment of the
+//! machine hits both.
+
+mod endpoint;
+mod session;
+
+use std::path::Path;
+use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, bail};
+use serde_json::Value;
+use tempfile::TempDir;
+
+use self::endpoint::{Endpoint, Kind};
+use crate::process::Interrupt;
+use crate::{terminal, workspace};
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct Options {
+    /// How many pairs of runs each line is the median of.
+    #[arg(long, default_value_t = 15)]
+    pairs: usize,
+}
+
+/// Measures the time that telemetry adds to a short command and to a session, for endpoints in every state.
+pub(crate) fn run(options: &Options) -> anyhow::Result<()> {
+    let interrupt = Interrupt::catch()?;
+    let binaries = workspace::build_binaries(&interrupt)?;
+    let program = binaries.docker_agent.as_path();
+    terminal::out(&format!(
+        "wall time in ms: off, on, and what on adds; medians of {} alternating pairs",
+        options.pairs
+    ));
+    terminal::out(
+        "`first`: a new home for every run; `later`: one home, so that a run can learn from the last one\n",
+    );
+    terminal::out(&format!(
+        "{:<18} {:<8} {:<6} {:>9} {:>9} {:>9} {:>9}",
+        "endpoint", "command", "home", "off", "on", "added", "worst"
+    ));
+    for kind in Kind::ALL {
+        let endpoint = Endpoint::start(kind)?;
+        for work in [Work::Version, Work::Session] {
+            for reuse in [false, true] {
+                interrupt.check()?;
+                line(program, &endpoint, work, reuse, options.pairs)?;
+            }
+        }
+    }
+    Ok(())
+}
+
+/// What is timed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Work {
+    /// A command of a few milliseconds that records one event.
+    Version,
+    /// A replayed session with ten tool calls of 20 ms.
+    Session,
+}
+
+impl Work {
+    const fn name(self) -> &'static str {
+        match self {
+            Self::Version => "version",
+            Self::Session => "session",
+        }
+    }
+
+    const fn events(self) -> usize {
+        match self {
+            Self::Version => 1,
+            Self::Session => session::EVENTS,
+        }
+    }
+}
+
+fn line(program: &Path, endpoint: &Endpoint, work: Work, reuse: bool, pairs: usize) -> anyhow::Result<()> {
+    let mut off = Vec::with_capacity(pairs);
+    let mut added = Vec::with_capacity(pairs);
+    let mut on = Vec::with_capacity(pairs);
+    let mut homes = Vec::new();
+    for pair in 0..pairs {
+        if pair == 0 || !reuse {
+            homes.push(Home::new()?);
+        }
+        let Some(home) = homes.last() else { bail!("no home") };
+        let without = home.time(program, work, None)?;
+        let with = home.time(program, work, Some(endpoint.url()))?;
+        off.push(without);
+        on.push(with);
+        added.push(millis(with) - millis(without));
+    }
+    let worst = added.iter().copied().fold(f64::MIN, f64::max);
+    terminal::out(&format!(
+        "{:<18} {:<8} {:<6} {:>9.2} {:>9.2} {:>+9.2} {:>+9.2}",
+        endpoint.name(),
+        work.name(),
+        if reuse { "later" } else { "first" },
+        median(off.iter().copied().map(millis).collect()),
+        median(on.iter().copied().map(millis).collect()),
+        median(added),
+        worst
+    ));
+    // What was recorded is there, or has been delivered.
+    let kept: u64 =
+        homes.iter().map(|home| home.recorded(program, endpoint.url())).sum::<anyhow::Result<u64>>()?;
+    let expected = (pairs * work.events()) as u64;
+    if kept != expected {
+        bail!("{kept} events were recorded, {expected} expected");
+    }
+    Ok(())
+}
+
+fn millis(duration: Duration) -> f64 {
+    duration.as_secs_f64() * 1000.0
+}
+
+fn median(mut values: Vec<f64>) -> f64 {
+    values.sort_by(f64::total_cmp);
+    values.get(values.len() / 2).copied().unwrap_or_default()
+}
+
+/// A home with the session's files.
+#[derive(Debug)]
+struct Home(TempDir);
+
+impl Home {
+    fn new() -> anyhow::Result<Self> {
+        let folder = tempfile::tempdir().context("cannot make a temporary folder; is TMPDIR writable?")?;
+        session::write(folder.path())?;
+        Ok(Self(folder))
+    }
+
+    fn command(&self, program: &Path, endpoint: Option<&str>) -> Command {
+        let mut command = Command::new(program);
+        command.env_clear().env("PATH", "/usr/bin:/bin").env("HOME", self.0.path().join("home"));
+        match endpoint {
+            Some(url) => command.env("TELEMETRY_ENABLED", "true").env("TELEMETRY_ENDPOINT", url),
+            None => command.env("TELEMETRY_ENABLED", "false").env("HOME", self.0.path().join("home-off")),
+        };
+        command.current_dir(self.0.path()).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+        command
+    }
+
+    fn time(&self, program: &Path, work: Work, endpoint: Option<&str>) -> anyhow::Result<Duration> {
+        let mut command = self.command(program, endpoint);
+        match work {
+            Work::Version => command.arg("version"),
+            Work::Session => command.args(session::ARGUMENTS),
+        };
+        let begun = Instant::now();
+        let status = command.status().context("cannot start docker-agent")?;
+        let took = begun.elapsed();
+        if !status.success() {
+            bail!("docker-agent ended with {status}");
+        }
+        Ok(took)
+    }
+
+    fn recorded(&self, program: &Path, endpoint: &str) -> anyhow::Result<u64> {
+        let mut command = self.command(program, Some(endpoint));
+        let output = command.args(["telemetry", "status", "--json"]).stdout(Stdio::piped()).output()?;
+        let status: Value = serde_json::from_slice(&output.stdout).context("status is not JSON")?;
+        status["recorded"].as_u64().context("status has no number `recorded`")
+    }
+}

@@ -1,0 +1,95 @@
+//! `cargo xtask docs`: the files that come from the event definitions, written or compared.
+//!
+//! They are what the program itself says, so that what we publish, what users are told and what the collector accepts
+//! cannot differ.
+
+use std::path::Path;
+use std::process::Command;
+
+use anyhow::{Context, bail};
+
+use crate::process::Interrupt;
+use crate::{process, terminal, workspace};
+
+/// Files by their path in the workspace, with the arguments that make the program write them to stdout.
+const GENERATED: [(&str, &[&str]); 2] = [
+    ("docs/telemetry.md", &["telemetry", "explain", "--markdown"]),
+    ("crates/telemetry-collector/catalogue/docker-agent.json", &["telemetry", "explain", "--json"]),
+];
+
+/// Writes the files; with `check` compares instead and fails if one differs.
+pub(crate) fn run(check: bool) -> anyhow::Result<()> {
+    let program = workspace::build_binaries(&Interrupt::default())?.docker_agent;
+    let home = tempfile::tempdir().context("cannot make a temporary home folder")?;
+    let mut stale = Vec::new();
+    for (path, args) in GENERATED {
+        let expected = process::stdout(&mut explain(&program, home.path(), args))?;
+        if expected.is_empty() {
+            bail!("docker-agent {} wrote nothing", args.join(" "));
+        }
+        let file = workspace::root().join(path);
+        let found = std::fs::read_to_string(&file).unwrap_or_default();
+        if found == expected {
+            continue;
+        }
+        if check {
+            terminal::out(&format!("{path}: {}", first_difference(&found, &expected)));
+            stale.push(path);
+        } else {
+            write(&file, &expected).with_context(|| format!("cannot write {path}"))?;
+            terminal::out(&format!("{path}: written"));
+        }
+    }
+    if !stale.is_empty() {
+        bail!("not up to date: {}; run `cargo xtask docs` and commit the result", stale.join(", "));
+    }
+    Ok(())
+}
+
+/// Returns the command, free of everything in this environment that could change what it writes.
+fn explain(program: &Path, home: &Path, args: &[&str]) -> Command {
+    let mut command = Command::new(program);
+    command.args(args).env_clear().env("HOME", home).env("TELEMETRY_ENABLED", "false").current_dir(home);
+    command
+}
+
+fn write(file: &Path, text: &str) -> std::io::Result<()> {
+    if let Some(folder) = file.parent() {
+        std::fs::create_dir_all(folder)?;
+    }
+    std::fs::write(file, text)
+}
+
+/// Says where two texts part, for people who wonder what has changed.
+fn first_difference(found: &str, expected: &str) -> String {
+    if found.is_empty() {
+        return "is missing".to_owned();
+    }
+    let pairs = found.split('\n').zip(expected.split('\n'));
+    match pairs.enumerate().find(|(_, (found, expected))| found != expected) {
+        Some((index, (found, expected))) => {
+            format!("line {} is\n  {found}\nand should be\n  {expected}", index + 1)
+        }
+        None => format!("has {} lines and should have {}", found.lines().count(), expected.lines().count()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_first_difference_is_named() {
+        assert_eq!(first_difference("a\nb\n", "a\nc\n"), "line 2 is\n  b\nand should be\n  c");
+        assert_eq!(first_difference("", "a"), "is missing");
+        assert_eq!(first_difference("a", "a\nb"), "has 1 lines and should have 2");
+    }
+
+    #[test]
+    fn the_program_is_asked_with_telemetry_off_and_an_empty_home() {
+        let command = explain(Path::new("docker-agent"), Path::new("/h"), &["telemetry", "explain"]);
+        let env: Vec<_> =
+            command.get_envs().map(|(name, value)| (name.to_owned(), value.is_some())).collect();
+        assert_eq!(env, [("HOME".into(), true), ("TELEMETRY_ENABLED".into(), true)]);
+    }
+}
