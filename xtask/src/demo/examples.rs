@@ -15,7 +15,7 @@ pub(super) struct Example {
 pub(super) const EXAMPLES: [Example; 3] = [
     Example {
         name: "read-files",
-        message: "Read the file examples/notes/release.txt. On which date is the next release?",
+        message: "When is the next release? See examples/notes/release.txt",
         shows: "an agent that reads a file",
     },
     Example {
