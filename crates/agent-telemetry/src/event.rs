@@ -1,10 +1,6 @@
-//! What an event is: a struct with a definition that users can read, and the record it becomes.
-//!
-//! A record is serialised exactly once, when it is recorded.
-//! The journal keeps those bytes, the sender sends them, the local log shows them; nothing renders them again.
+//! What an event is: a struct with a definition that users can read.
 
-use crate::name::NamePolicy;
-use crate::value::{EventId, Kind, ObjectWriter, Value as _};
+use crate::value::{Kind, ObjectWriter};
 
 /// The longest record, in bytes; a longer one is dropped and counted as `too_big`.
 pub const MAX_RECORD_BYTES: usize = 4_096;
@@ -56,45 +52,4 @@ pub struct FieldDef {
     pub why: &'static str,
     /// The version that first collects it.
     pub since: &'static str,
-}
-
-/// Appends one record as JSON without a line break.
-///
-/// `source` is the tool's name; `common` is what [`common_suffix`] made.
-pub(crate) fn write_record<E: Event>(
-    out: &mut Vec<u8>,
-    event: &E,
-    id: EventId,
-    unix_ms: u64,
-    source: &str,
-    common: &[u8],
-    names: &NamePolicy,
-) {
-    out.extend_from_slice(b"{\"event_id\":");
-    id.write_json(out, names);
-    out.extend_from_slice(b",\"event\":\"");
-    out.extend_from_slice(E::DEF.name.as_bytes());
-    out.extend_from_slice(b"\",\"event_timestamp\":");
-    crate::value::Millis::new(unix_ms).write_json(out, names);
-    out.extend_from_slice(b",\"source\":\"");
-    out.extend_from_slice(source.as_bytes());
-    out.extend_from_slice(b"\",\"properties\":{");
-    let start = out.len();
-    let mut object = ObjectWriter::new(out, names);
-    if let Some(action) = E::DEF.action {
-        object.word("action", action);
-    }
-    event.write(&mut object);
-    if out.len() > start {
-        out.push(b',');
-    }
-    out.extend_from_slice(common);
-    out.extend_from_slice(b"}}");
-}
-
-/// The members that every record of a process ends with.
-pub(crate) fn common_suffix<P: Properties>(common: &P, names: &NamePolicy) -> Vec<u8> {
-    let mut out = Vec::with_capacity(192);
-    common.write(&mut ObjectWriter::new(&mut out, names));
-    out
 }

@@ -61,6 +61,8 @@ mod notice;
 #[cfg(feature = "client")]
 mod receipt;
 #[cfg(feature = "client")]
+mod record;
+#[cfg(feature = "client")]
 mod recorder;
 #[cfg(feature = "client")]
 mod request_log;

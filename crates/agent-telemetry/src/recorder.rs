@@ -16,7 +16,7 @@ use crate::catalogue::Catalogue;
 use crate::consent::{self, Effect, Saved, State};
 use crate::delivery::{self, Breaker};
 use crate::endpoint::Endpoint;
-use crate::event::{self, Event, MAX_RECORD_BYTES};
+use crate::event::{Event, MAX_RECORD_BYTES};
 use crate::events::{Common, SCHEMA};
 use crate::files;
 use crate::identity;
@@ -24,6 +24,7 @@ use crate::inputs::{Dirs, Inputs};
 use crate::journal::{FOLDER_BYTES, Folder, Owned, SEGMENT_BYTES};
 use crate::name::NamePolicy;
 use crate::receipt::{Dropped, Outcome, Receipt, Suppressed};
+use crate::record;
 use crate::sender;
 use crate::value::{Arch, Caller, Count, EventId, InstallId, LanguageTag, Os, Version};
 
@@ -162,7 +163,7 @@ impl Recorder {
             return Receipt::known(Outcome::Suppressed(Suppressed::NoJournal));
         };
         buffer.clear();
-        event::write_record(buffer, event, EventId::at(now_ms), now_ms, self.setup.app, common, &self.names);
+        record::write_record(buffer, event, EventId::at(now_ms), now_ms, self.setup.app, common, &self.names);
         if buffer.len() > MAX_RECORD_BYTES {
             segment.count_too_big();
             return Receipt::known(Outcome::Dropped(Dropped::TooBig));
@@ -249,7 +250,7 @@ impl Recorder {
             caller: self.setup.inputs.caller.unwrap_or(Caller::Human),
             schema: Count::new(SCHEMA),
         };
-        event::common_suffix(&common, &self.names)
+        record::common_suffix(&common, &self.names)
     }
 
     /// Starts or wakes the sender's thread, unless an attempt would be in vain.

@@ -30,6 +30,10 @@ pub(crate) trait Transport {
 
 /// Why no answer came.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[cfg_attr(
+    not(feature = "http"),
+    expect(dead_code, reason = "builds without `http` only say that they cannot send")
+)]
 pub(crate) enum Failure {
     /// The name has no address.
     Resolve,

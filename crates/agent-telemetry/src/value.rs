@@ -117,11 +117,7 @@ pub struct ObjectWriter<'a> {
     first: bool,
 }
 
-impl<'a> ObjectWriter<'a> {
-    pub(crate) fn new(out: &'a mut Vec<u8>, names: &'a NamePolicy) -> Self {
-        Self { out, names, first: true }
-    }
-
+impl ObjectWriter<'_> {
     /// Appends one member, or nothing when the value is absent.
     pub fn field<V: Value>(&mut self, name: &'static str, value: &V) {
         if value.is_absent() {
@@ -131,11 +127,6 @@ impl<'a> ObjectWriter<'a> {
         value.write_json(self.out, self.names);
     }
 
-    pub(crate) fn word(&mut self, name: &'static str, word: &'static str) {
-        self.key(name);
-        write_word(self.out, word);
-    }
-
     fn key(&mut self, name: &'static str) {
         if !self.first {
             self.out.push(b',');
@@ -143,5 +134,17 @@ impl<'a> ObjectWriter<'a> {
         self.first = false;
         write_word(self.out, name);
         self.out.push(b':');
+    }
+}
+
+#[cfg(feature = "client")]
+impl<'a> ObjectWriter<'a> {
+    pub(crate) fn new(out: &'a mut Vec<u8>, names: &'a NamePolicy) -> Self {
+        Self { out, names, first: true }
+    }
+
+    pub(crate) fn word(&mut self, name: &'static str, word: &'static str) {
+        self.key(name);
+        write_word(self.out, word);
     }
 }

@@ -15,17 +15,17 @@ pub(super) struct Example {
 pub(super) const EXAMPLES: [Example; 3] = [
     Example {
         name: "read-files",
-        message: "What is in the notes?",
-        shows: "an agent that lists a folder and reads files",
+        message: "When is the next release? See examples/notes/release.txt",
+        shows: "an agent that reads a file",
     },
     Example {
         name: "run-command",
-        message: "How many lines do the notes have?",
+        message: "Run: wc -l examples/notes/lunch.txt",
         shows: "an agent that runs a command in a shell",
     },
     Example {
         name: "failing-tool",
-        message: "What is in the missing file?",
+        message: "What is in the file examples/notes/budget.txt?",
         shows: "an agent whose tool fails, and what it makes of that",
     },
 ];

@@ -2,8 +2,6 @@
 
 use std::fmt;
 use std::io::Write as _;
-use std::sync::LazyLock;
-use std::sync::atomic::{AtomicU64, Ordering};
 
 use uuid::Uuid;
 
@@ -89,6 +87,7 @@ impl SessionId {
     }
 }
 
+#[cfg(feature = "client")]
 impl EventId {
     /// A new id for an event recorded at a Unix time in milliseconds.
     ///
@@ -96,6 +95,9 @@ impl EventId {
     /// an id asks the kernel for nothing.
     #[must_use]
     pub(crate) fn at(unix_ms: u64) -> Self {
+        use std::sync::LazyLock;
+        use std::sync::atomic::{AtomicU64, Ordering};
+
         static SEED: LazyLock<u128> =
             LazyLock::new(|| Uuid::new_v4().as_u128() ^ Uuid::new_v4().as_u128().rotate_left(64));
         static NEXT: AtomicU64 = AtomicU64::new(0);

@@ -2,6 +2,7 @@
 
 use std::io::{BufRead, BufReader, Write};
 use std::net::TcpStream;
+use std::time::Instant;
 
 use serde_json::{Value, json};
 
@@ -36,7 +37,10 @@ impl Tail {
 
     fn next(&mut self) -> Message {
         let mut message = Message::default();
+        let until = Instant::now() + PATIENCE;
         loop {
+            // Heartbeats keep the socket's own deadline from passing.
+            assert!(Instant::now() < until, "no event came");
             let mut line = String::new();
             assert_ne!(self.0.read_line(&mut line).unwrap(), 0, "the stream ended");
             // Lines of the chunked coding hold no colon.
