@@ -9,6 +9,7 @@ use std::time::Duration;
 use clap::{CommandFactory as _, FromArgMatches as _};
 
 use crate::attempt::Attempt;
+use crate::plugin;
 
 /// Run AI agents from an agent.yaml
 #[derive(Debug, clap::Parser)]
@@ -169,7 +170,7 @@ fn seconds(text: &str) -> Result<Duration, String> {
 /// The whole command line, named as it was called.
 pub(crate) fn command(as_plugin: bool) -> clap::Command {
     let command = Cli::command();
-    if as_plugin { command.bin_name("docker agent").display_name("docker agent") } else { command }
+    if as_plugin { command.bin_name(plugin::CALLED).display_name(plugin::CALLED) } else { command }
 }
 
 /// Reads the command line, and which names of it may be recorded.

@@ -22,8 +22,8 @@ use crate::startup::{NAME, Startup};
 use crate::wrapper::Outcome;
 
 /// Runs one of them.
-pub(crate) fn run(args: &TelemetryArgs, startup: &Startup, as_plugin: bool) -> Outcome {
-    let Some(command) = &args.command else { return help(as_plugin) };
+pub(crate) fn run(args: &TelemetryArgs, startup: &Startup) -> Outcome {
+    let Some(command) = &args.command else { return help(startup) };
     match command {
         TelemetryCommand::Status { json, check } => status::run(startup, *json, *check),
         TelemetryCommand::Enable => enable::run(startup),
@@ -39,8 +39,8 @@ pub(crate) fn run(args: &TelemetryArgs, startup: &Startup, as_plugin: bool) -> O
     }
 }
 
-fn help(as_plugin: bool) -> Outcome {
-    let mut command = args::command(as_plugin);
+fn help(startup: &Startup) -> Outcome {
+    let mut command = args::command(startup.as_plugin());
     command.build();
     if let Some(telemetry) = command.find_subcommand_mut("telemetry") {
         output::styled_data(&telemetry.render_help().ansi().to_string())?;

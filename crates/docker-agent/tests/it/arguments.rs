@@ -71,6 +71,12 @@ fn as_a_plugin_our_arguments_follow_our_name() {
     let wrong = home.run(&["agent", "frobnicate"]);
     assert_eq!(wrong.code, 2);
     assert!(wrong.stderr.contains("Usage: docker agent"), "{wrong:?}");
+    let first = Home::new().with("DOCKER_CLI_PLUGIN_ORIGINAL_CLI_COMMAND", "/usr/bin/docker");
+    let notice = first.run(&["agent", "version"]).ok().stderr;
+    assert!(
+        notice.contains("docker agent telemetry disable") && notice.contains("docker-agent collects"),
+        "{notice}"
+    );
     // A child of the plugin inherits the variable, and calls us by our own name.
     let _direct = home.run(&["version"]).ok();
 }

@@ -104,6 +104,65 @@ fn p8_signals_are_recorded_as_what_they_are() {
 }
 
 #[test]
+fn p8_two_signals_end_a_run_once() {
+    let home = Home::new().with("CHAT_KEY", "x");
+    // The tool says that it runs by writing to a pipe, and takes no hint to stop.
+    let fifo = home.path().join("started");
+    rustix::fs::mkfifoat(rustix::fs::CWD, &fifo, rustix::fs::Mode::RWXU).expect("a pipe");
+    let script = "trap '' INT TERM HUP; echo started > started; while :; do sleep 600; done";
+    let chat = Server::chat([server::calls("shell", &json!({"cmd": script, "timeout": 600}))]);
+    let file = home.agent(&chat);
+    let mut command = home.command(&["run", &file, "hi", "--yolo"]);
+    let child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("the program");
+    assert_eq!(std::fs::read_to_string(&fifo).expect("a word from the tool"), "started\n");
+    send(&child, Signal::INT);
+    send(&child, Signal::TERM);
+    let ran = Ran::of(&child.wait_with_output().expect("an end"));
+    assert!(matches!(ran.code, 130 | 143), "{ran:?}");
+    let run = format!("run {} cancelled", ran.code);
+    let expected = ["session start", "token usage", "tool shell cancelled", "session end cancelled", &run];
+    assert_eq!(shape(&home.pending()), expected);
+}
+
+#[test]
+fn p8_a_signal_while_waiting_for_stdin_is_recorded() {
+    let home = Home::new().with("CHAT_KEY", "x");
+    let chat = Server::chat([]);
+    let file = home.agent(&chat);
+    let mut command = home.command(&["run", &file, "--fake", "tape.yaml"]);
+    home.write("tape.yaml", "version: 2\ninteractions: []\n");
+    let mut child = command
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .expect("the program");
+    // What it says before it reads.
+    let mut said = std::io::BufReader::new(child.stderr.take().expect("stderr"));
+    let mut line = String::new();
+    while !line.contains("tools really run") {
+        line.clear();
+        assert!(std::io::BufRead::read_line(&mut said, &mut line).expect("a line") > 0);
+    }
+    send(&child, Signal::INT);
+    assert_eq!(child.wait().expect("an end").code(), Some(130));
+    assert_eq!(shape(&home.pending()), ["run 130 cancelled"]);
+}
+
+#[test]
+fn p8_a_limit_is_its_own_failure() {
+    let home = Home::new().with("CHAT_KEY", "x");
+    home.write("notes.txt", "hello");
+    let chat =
+        Server::chat([server::calls("read_file", &json!({"path": "notes.txt"})), server::says("unheard")]);
+    let file = home.agent(&chat);
+    let text = std::fs::read_to_string(home.path().join(&file)).expect("the agent file");
+    home.write(&file, &text.replace("    model: m\n", "    model: m\n    max_iterations: 1\n"));
+    assert_eq!(home.run(&["run", &file, "hi"]).code, 1);
+    assert_eq!(shape(&home.pending()).last().map(String::as_str), Some("run 1 limit"));
+}
+
+#[test]
 fn p8_a_process_that_was_killed_leaves_what_it_had_recorded() {
     let home = Home::new().with("CHAT_KEY", "x");
     let mut child = waiting_for_its_model(&home);

@@ -1,5 +1,8 @@
 //! `docker-agent telemetry …`: exit codes and what is said. What it does is the promises' business.
 
+use std::io::{BufRead as _, BufReader};
+use std::process::Stdio;
+
 use serde_json::{Value, json};
 
 use crate::server::{self, Server};
@@ -141,6 +144,24 @@ fn log_shows_the_last_requests() {
     assert_eq!(requests(&["--last", "1"]), all[all.len() - 1..]);
     assert_eq!(requests(&["--last", "99"]), all);
     assert_eq!(requests(&["--last", "0"]), [] as [String; 0]);
+}
+
+#[test]
+fn log_follows_what_is_sent() {
+    let server = Server::collector();
+    let home = Home::sending_to(&server).with("TELEMETRY_ENABLED", "true");
+    let mut command = home.command(&["telemetry", "log", "--follow", "--json"]);
+    let mut follower = command.stdout(Stdio::piped()).stderr(Stdio::null()).spawn().expect("the program");
+    let mut lines = BufReader::new(follower.stdout.take().expect("stdout")).lines();
+    for arguments in [&["version"] as &[&str], &["frobnicate"]] {
+        let _ran = home.run(arguments);
+        let _flushed = home.flush().ok();
+        let path = if arguments == ["version"] { "version" } else { "unknown" };
+        let is_it = |line: &String| line.contains(&format!("\\\"action\\\":\\\"{path}\\\""));
+        lines.by_ref().map(|line| line.expect("a line")).find(is_it).expect("the request");
+    }
+    follower.kill().expect("an end");
+    follower.wait().expect("an end");
 }
 
 #[test]
