@@ -64,9 +64,9 @@ fn not_reached() -> Outcome {
     Err(Failure::quiet(Ended::failure(1, ErrorClass::Other)))
 }
 
-/// A choice that could not be saved.
-fn not_saved(error: &std::io::Error) -> Failure {
-    Failure::new(ErrorClass::Io, format_args!("the choice could not be saved: {error}"))
+/// Something that could not be saved or deleted.
+fn not_done(what: &str, error: &std::io::Error) -> Failure {
+    Failure::new(ErrorClass::Io, format_args!("{what}: {error}"))
         .hint("TELEMETRY_ENABLED=false in the environment turns telemetry off without a file")
 }
 
