@@ -185,7 +185,7 @@ mod tests {
 
     #[test]
     fn each_record_counts_once_and_sums_are_exact() {
-        let records = vec![
+        let records = [
             record(1, "command", json!({ "action": "run", "is_success": false })),
             record(2, "command", json!({ "action": "run", "is_success": true })),
             record(
