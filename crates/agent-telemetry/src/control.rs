@@ -212,8 +212,11 @@ impl Telemetry {
         let deadline = Instant::now() + timeout;
         let mut live = recorder.lock();
         live.flush_until = Some(deadline);
-        if live.sender == Sender::None {
-            sender::start(recorder, &mut live);
+        match live.sender {
+            Sender::None => sender::start(recorder, &mut live),
+            // It will look again: what it left for the exit's sake may go now.
+            Sender::Idle | Sender::Paused => live.sender = Sender::Busy,
+            Sender::Busy | Sender::InFlight(_) => {}
         }
         recorder.changed.notify_all();
         let mut reason = None;

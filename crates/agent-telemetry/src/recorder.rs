@@ -261,8 +261,12 @@ impl Recorder {
                     sender::start(self, live);
                 }
             }
+            Sender::Idle => {
+                // Not idle any more, whether it has woken up yet or not.
+                live.sender = Sender::Busy;
+                self.changed.notify_all();
+            }
             // Otherwise it looks for work again before it waits.
-            Sender::Idle => self.changed.notify_all(),
             Sender::Busy | Sender::InFlight(_) | Sender::Paused => {}
         }
     }

@@ -12,7 +12,7 @@ fn p7_the_log_holds_the_exact_requests_and_answers() {
     let server = Server::start(Behaviour::Answer(200, "", r#"{"accepted":5}"#));
     let machine = Machine::consenting(&server).with("TELEMETRY_API_KEY", "secret-key");
     machine.run();
-    assert_eq!(machine.flush(), 0);
+    machine.flush_all();
     let log = machine.process().log();
     let bodies: Vec<&String> = log
         .iter()
