@@ -5,11 +5,15 @@
 #![expect(clippy::unwrap_used, clippy::expect_used, reason = "a test says what went wrong by failing")]
 
 mod consent;
+mod context;
 mod definitions;
 mod delivery;
 mod held;
 mod journal;
 mod off;
 mod process;
+mod refused;
+mod schema;
 mod seen;
 mod server;
+mod usage;
