@@ -76,6 +76,8 @@ mod telemetry;
 pub mod testing;
 #[cfg(feature = "client")]
 mod transport;
+#[cfg(feature = "client")]
+mod usage;
 
 pub use agent_telemetry_macros::{Closed, Event, Properties};
 pub use catalogue::{Catalogue, CatalogueDoc};
@@ -98,6 +100,7 @@ pub use self::{
     notice::NoticeText,
     receipt::{Dropped, Outcome, Receipt, Suppressed},
     request_log::LogLine,
-    session::{Session, SessionBuilder, ToolCall, Usage},
+    session::{Session, SessionBuilder, ToolCall},
     telemetry::{Builder, CommandOutcome, Ended, Telemetry},
+    usage::{CumulativeUsage, Usage},
 };

@@ -6,11 +6,15 @@
 
 mod canaries;
 mod consent;
+mod context;
 mod definitions;
 mod delivery;
 mod held;
 mod journal;
 mod off;
 mod process;
+mod refused;
+mod schema;
 mod seen;
 mod server;
+mod usage;
