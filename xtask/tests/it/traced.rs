@@ -123,13 +123,14 @@ fn p9_the_main_thread_makes_no_telemetry_socket_call() {
     for url in [watch.url(), closed_port()] {
         let machine =
             Machine::new(&programs).with("TELEMETRY_ENABLED", "true").with("TELEMETRY_ENDPOINT", &url);
-        let trace = trace(&machine, &strace, &["version"]);
-        assert!(trace.output.status.success());
+        let arguments = machine.replay();
+        let trace = trace(&machine, &strace, &arguments);
+        assert!(trace.output.status.success(), "{}", String::from_utf8_lossy(&trace.output.stderr));
         let main = trace.main_thread();
         let network = trace.network();
         assert!(!network.is_empty(), "it did try");
         assert_eq!(network.iter().filter(|line| line.starts_with(main)).count(), 0, "{network:?}");
-        assert_eq!(machine.status()["pending"]["events"], 1);
+        assert_eq!(machine.status()["recorded"], 4);
     }
     assert!(watch.connections() > 0);
 }
@@ -157,16 +158,10 @@ fn p2_prove_off_agrees_and_disagrees_with_a_program_that_cheats() {
         "{report}"
     );
     let agent = machine.agent_program().to_str().unwrap().to_owned();
-    let cheats = machine.run(&[
-        "telemetry",
-        "prove-off",
-        "--json",
-        "--",
-        "/usr/bin/env",
-        "TELEMETRY_ENABLED=true",
-        &agent,
-        "version",
-    ]);
+    let mut cheating =
+        vec!["telemetry", "prove-off", "--json", "--", "/usr/bin/env", "TELEMETRY_ENABLED=true", &agent];
+    cheating.extend(machine.replay());
+    let cheats = machine.run(&cheating);
     assert_eq!(cheats.status.code(), Some(1));
     let report: serde_json::Value = serde_json::from_slice(&cheats.stdout).unwrap();
     assert!(
