@@ -66,10 +66,10 @@ fn list(item: &Item, module: &str, lines: &mut Vec<String>) {
         }
         Item::Fn(item) => public(&item.vis, &item.attrs, text(&item.sig)),
         Item::Const(item) => {
-            public(&item.vis, &item.attrs, format!("const {}: {}", item.ident, text(&item.ty)))
+            public(&item.vis, &item.attrs, format!("const {}: {}", item.ident, text(&item.ty)));
         }
         Item::Static(item) => {
-            public(&item.vis, &item.attrs, format!("static {}: {}", item.ident, text(&item.ty)))
+            public(&item.vis, &item.attrs, format!("static {}: {}", item.ident, text(&item.ty)));
         }
         Item::Type(item) => public(&item.vis, &item.attrs, format!("type {}", item.ident)),
         Item::Struct(item) => {
