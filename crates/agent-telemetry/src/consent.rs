@@ -4,9 +4,11 @@
 //! "On" without an explicit yes means: on after the notice was shown in an earlier run.
 
 mod file;
+mod table;
 
 pub use file::{Choice, ConsentFile, Notice, Saved};
 pub(crate) use file::{read, update};
+pub use table::table;
 
 use crate::endpoint::Endpoint;
 use crate::inputs::Inputs;

@@ -22,20 +22,19 @@ pub(super) fn serve(stream: TcpStream, mut take: impl FnMut(String, Vec<u8>) -> 
     let Ok(mut writer) = stream.try_clone() else { return };
     let mut reader = BufReader::new(stream);
     while let Some((head, body)) = read(&mut reader) {
-        let sent = match take(head, body) {
+        let go_on = match take(head, body) {
             Reply::Nothing => true,
-            Reply::Close => {
-                let _ = writer.shutdown(Shutdown::Both);
-                false
-            }
+            Reply::Close => false,
             Reply::Answer { status, headers, body } => {
                 writer.write_all(render(status, &headers, &body).as_bytes()).is_ok()
             }
         };
-        if !sent {
-            return;
+        if !go_on {
+            break;
         }
     }
+    // Not only dropped: the collector keeps another handle.
+    let _ = writer.shutdown(Shutdown::Both);
 }
 
 fn read(reader: &mut BufReader<TcpStream>) -> Option<(String, Vec<u8>)> {
