@@ -7,7 +7,7 @@ mod file;
 mod table;
 
 pub use file::{Choice, ConsentFile, Notice, Saved};
-pub(crate) use file::{read, update};
+pub(crate) use file::{SavedChoices, save_off, update};
 pub use table::table;
 
 use crate::endpoint::Endpoint;

@@ -2,19 +2,19 @@
 
 use std::fs;
 use std::io;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::PoisonError;
 use std::time::{Duration, Instant};
 
 use serde::Serialize;
 
-use crate::consent::{self, Choice, Notice, Saved, State};
+use crate::consent::{self, Choice, Notice, SavedChoices, State};
 use crate::delivery::{Breaker, remembered};
 use crate::files;
 use crate::identity;
 use crate::journal::Folder;
 use crate::notice::NoticeText;
-use crate::recorder::{Sender, generation, read_saved};
+use crate::recorder::Sender;
 use crate::request_log::{LogLine, RequestLog};
 use crate::sender;
 use crate::telemetry::Telemetry;
@@ -114,6 +114,8 @@ pub struct Flushed {
 pub struct Disabled {
     /// The id that was deleted, for those who want their stored data erased.
     pub id: Option<InstallId>,
+    /// What could not be deleted, and why; it will never be sent.
+    pub not_deleted: Option<String>,
 }
 
 impl Telemetry {
@@ -157,26 +159,24 @@ impl Telemetry {
         saved.map(|_| ())
     }
 
-    /// Saves a no and deletes the id and everything unsent; with `purge` also the local log of what was sent.
+    /// Deletes the id and everything unsent, and saves a no; with `purge` also deletes the local log of what was sent.
     ///
     /// # Errors
     ///
-    /// When the choice cannot be saved or something cannot be deleted.
+    /// When the choice cannot be saved. What could not be deleted is in the answer.
     pub fn disable(&self, purge: bool) -> io::Result<Disabled> {
-        consent::update(&self.config_dir()?, true, |file| {
-            file.choice = Some(Choice::Off);
-            file.generation += 1;
-        })?;
-        let Some(telemetry) = self.shared.setup.dirs.telemetry() else { return Ok(Disabled { id: None }) };
-        let id = identity::forget(&telemetry);
-        Folder::new(&telemetry).purge()?;
-        remembered::forget(&telemetry);
-        if purge {
-            RequestLog::new(&telemetry).purge()?;
+        let telemetry = self.shared.setup.dirs.telemetry();
+        // First, because on a full disk it makes the room that saving needs.
+        let (id, mut not_deleted) =
+            telemetry.as_deref().map_or((None, None), |folder| delete_unsent(folder, purge));
+        consent::save_off(&self.config_dir()?)?;
+        if let Some(folder) = telemetry.filter(|folder| folder.is_dir()) {
+            // What a process wrote before it could know.
+            not_deleted = delete_unsent(&folder, purge).1.or(not_deleted);
+            // Gone when nothing else is in it.
+            let _ = fs::remove_dir(&folder);
         }
-        // Gone when nothing else is in it.
-        let _ = fs::remove_dir(&telemetry);
-        Ok(Disabled { id })
+        Ok(Disabled { id, not_deleted })
     }
 
     /// Makes a new installation id with the next record and drops everything unsent; returns the old id.
@@ -305,10 +305,18 @@ impl Telemetry {
     /// The records that wait, as they would be sent, oldest first.
     #[must_use]
     pub fn pending(&self) -> Vec<String> {
-        let (saved, other): (Saved, _) = read_saved(&self.shared.setup.dirs);
-        let generation = generation(&saved, other.as_ref());
+        let generation = SavedChoices::read(&self.shared.setup.dirs).generation;
         let folder = self.shared.setup.dirs.telemetry().map(|telemetry| Folder::new(&telemetry));
         let records = folder.map(|folder| folder.pending_records(generation)).unwrap_or_default();
         records.into_iter().map(|record| String::from_utf8_lossy(&record).into_owned()).collect()
     }
+}
+
+/// Deletes what could be sent, the id included; answers the id, and what could not be deleted.
+fn delete_unsent(telemetry: &Path, purge: bool) -> (Option<InstallId>, Option<String>) {
+    let id = identity::forget(telemetry);
+    remembered::forget(telemetry);
+    let log = if purge { RequestLog::new(telemetry).purge() } else { Ok(()) };
+    let problem = Folder::new(telemetry).purge().and(log).err();
+    (id, problem.map(|error| format!("{}: {error}", telemetry.display())))
 }

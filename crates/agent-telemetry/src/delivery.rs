@@ -55,7 +55,8 @@ pub(crate) fn judge(response: &Response, records: usize, now_ms: u64) -> Verdict
     };
     match response.status {
         200..=299 => {
-            let answer: Answer = serde_json::from_slice(&response.body).unwrap_or_default();
+            // A login page of a network, or another server at this address, also says 200.
+            let Some(answer) = answer_in(&response.body) else { return retry() };
             let mut rejected: Vec<usize> = answer
                 .rejected
                 .iter()
@@ -74,6 +75,16 @@ pub(crate) fn judge(response: &Response, records: usize, now_ms: u64) -> Verdict
         // Redirects are refused: whoever answers one is not who the notice named.
         _ => retry(),
     }
+}
+
+/// The collector's answer: a JSON object, or nothing at all from a collector that only counts.
+fn answer_in(body: &[u8]) -> Option<Answer> {
+    if body.iter().all(u8::is_ascii_whitespace) {
+        return Some(Answer::default());
+    }
+    serde_json::from_slice::<serde_json::Map<String, serde_json::Value>>(body).ok()?;
+    // Of another form: it took them, and says nothing that we understand about single records.
+    Some(serde_json::from_slice(body).unwrap_or_default())
 }
 
 /// `Retry-After` in milliseconds from now: seconds or a date (RFC 9110, section 10.2.3), at most 24 hours.
@@ -264,6 +275,12 @@ mod tests {
         let answer = |status, body: &str| Response { status, retry_after: None, body: body.into() };
         let verdict = |status, records| judge(&answer(status, ""), records, 0);
         assert_eq!(verdict(200, 3), Verdict::Done { rejected: vec![] });
+        let says = |body: &str| judge(&answer(200, body), 1, 0);
+        assert_eq!(says(r#"{"success":true}"#), Verdict::Done { rejected: vec![] });
+        assert_eq!(says(r#"{"rejected":3}"#), Verdict::Done { rejected: vec![] });
+        for elsewhere in ["<html>log in</html>", "OK", "[]", "{\"cut"] {
+            assert_eq!(says(elsewhere), Verdict::Retry { after_ms: None }, "{elsewhere}");
+        }
         assert_eq!(
             judge(
                 &answer(200, r#"{"accepted":1,"rejected":[{"index":1,"code":"bad_type"},{"index":9}]}"#),

@@ -76,7 +76,7 @@ impl Endpoint {
     #[must_use]
     pub fn problem(&self) -> Option<&'static str> {
         match self {
-            Self::None => Some("kept on this machine: no endpoint in this build"),
+            Self::None => Some("no endpoint in this build"),
             Self::Refused { reason, .. } => Some(reason),
             Self::Url { .. } => None,
         }

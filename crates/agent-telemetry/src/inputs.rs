@@ -137,8 +137,8 @@ impl Inputs {
 pub struct Dirs {
     /// The folder of `telemetry.json`.
     pub config: Option<PathBuf>,
-    /// The folder where `telemetry.json` is by default; an off there counts too.
-    pub default_config: Option<PathBuf>,
+    /// The folders where `telemetry.json` is by default; an off there counts too.
+    pub default_configs: Vec<PathBuf>,
     /// The folder that holds `telemetry/`.
     pub state: Option<PathBuf>,
 }
@@ -159,20 +159,21 @@ impl Dirs {
         let path = |name: &str| lookup(name).filter(|value| !value.is_empty()).map(PathBuf::from);
         let absolute = |name: &str| path(name).filter(|path| path.is_absolute());
         let home = || absolute("HOME").or_else(|| absolute("USERPROFILE"));
-        let default_config = absolute("XDG_CONFIG_HOME")
-            .or_else(|| home().map(|home| home.join(".config")))
-            .map(|base| base.join(app));
+        let in_xdg = absolute("XDG_CONFIG_HOME").map(|base| base.join(app));
+        let in_home = home().map(|home| home.join(".config").join(app));
         let default_state = absolute("XDG_STATE_HOME")
             .or_else(|| home().map(|home| home.join(".local").join("state")))
             .map(|base| base.join(app));
         Self {
-            config: path(&format!("{prefix}_CONFIG_DIR")).or_else(|| default_config.clone()),
-            default_config,
+            config: path(&format!("{prefix}_CONFIG_DIR"))
+                .or_else(|| in_xdg.clone())
+                .or_else(|| in_home.clone()),
+            default_configs: in_xdg.into_iter().chain(in_home).collect(),
             state: path(&format!("{prefix}_DATA_DIR")).or(default_state),
         }
     }
 
-    /// Uses another configuration folder; the default one is still read.
+    /// Uses another configuration folder; the default ones are still read.
     #[must_use]
     pub fn config(mut self, dir: Option<PathBuf>) -> Self {
         self.config = dir.or(self.config);

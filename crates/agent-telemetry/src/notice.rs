@@ -9,13 +9,15 @@ use crate::endpoint::Endpoint;
 pub struct NoticeText {
     app: &'static str,
     command: &'static str,
-    host: Option<String>,
+    /// Where it goes, or why nowhere.
+    host: Result<String, &'static str>,
     explicit: bool,
 }
 
 impl NoticeText {
     pub(crate) fn new(app: &'static str, endpoint: &Endpoint, explicit: bool) -> Self {
-        Self { app, command: app, host: endpoint.host().map(str::to_owned), explicit }
+        let nowhere = endpoint.problem().unwrap_or("no endpoint");
+        Self { app, command: app, host: endpoint.host().map(str::to_owned).ok_or(nowhere), explicit }
     }
 
     /// Names the tool in the commands that it proposes as its user calls it, when that is not by its own name: `docker
@@ -40,15 +42,15 @@ impl fmt::Display for NoticeText {
         )?;
         writeln!(f, "Never prompts, answers, files, paths, arguments, error texts, keys or host names.")?;
         match (&self.host, self.explicit) {
-            (Some(host), true) => writeln!(f, "You turned it on: it goes to {host} from now on.")?,
-            (Some(host), false) => {
+            (Ok(host), true) => writeln!(f, "You turned it on: it goes to {host} from now on.")?,
+            (Ok(host), false) => {
                 writeln!(
                     f,
                     "It goes to {host}, from your next command on. This run sends nothing; what it notes is held"
                 )?;
                 writeln!(f, "here, and later runs send it unless you say no first.")?;
             }
-            (None, _) => writeln!(f, "It is kept on this machine: no endpoint in this build.")?,
+            (Err(problem), _) => writeln!(f, "It is kept on this machine: {problem}.")?,
         }
         writeln!(f, "  See it:   {command} telemetry status | log --pending | explain")?;
         writeln!(

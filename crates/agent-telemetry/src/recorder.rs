@@ -17,7 +17,7 @@ use std::time::Instant;
 pub(crate) use live::{Live, Sender};
 
 use crate::catalogue::Catalogue;
-use crate::consent::{self, Effect, Saved, State};
+use crate::consent::{self, SavedChoices, State};
 use crate::endpoint::Endpoint;
 use crate::event::{Event, MAX_RECORD_BYTES};
 use crate::events::{Common, SCHEMA};
@@ -46,18 +46,6 @@ pub(crate) struct Setup {
     pub(crate) observer: Option<Observer>,
     /// Events are kept in memory and not sent.
     pub(crate) memory_only: bool,
-}
-
-/// Reads `telemetry.json` in the configuration folder and, when that is another one, in the default folder.
-pub(crate) fn read_saved(dirs: &Dirs) -> (Saved, Option<Saved>) {
-    let saved = dirs.config.as_deref().map_or(Saved::Missing, consent::read);
-    let other = dirs.default_config.as_deref().filter(|dir| Some(*dir) != dirs.config.as_deref());
-    (saved, other.map(consent::read))
-}
-
-/// The generation of the saved choices: it rises when either file's does.
-pub(crate) fn generation(saved: &Saved, other: Option<&Saved>) -> u64 {
-    saved.generation().saturating_add(other.map_or(0, Saved::generation))
 }
 
 /// A process's journal and what its sender has done with it.
@@ -239,11 +227,8 @@ impl Recorder {
 
     /// Whether somebody said no since this process started, or said something that makes its events void.
     pub(crate) fn said_no(&self) -> bool {
-        let (saved, other) = read_saved(&self.setup.dirs);
-        let off = |saved: &Saved| saved.effect() == Effect::Off;
-        off(&saved)
-            || other.as_ref().is_some_and(off)
-            || generation(&saved, other.as_ref()) != self.generation
+        let saved = SavedChoices::read(&self.setup.dirs);
+        saved.says_off() || saved.generation != self.generation
     }
 
     /// Stops recording and deletes what this process recorded.

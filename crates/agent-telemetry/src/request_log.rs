@@ -34,7 +34,7 @@ pub enum LogLine {
         method: String,
         /// Where to.
         url: String,
-        /// Every header that we set; the key is masked.
+        /// Every header; the key is masked.
         headers: Vec<(String, String)>,
         /// The exact body.
         body: String,
@@ -83,12 +83,13 @@ impl RequestLog {
             let value = if *name == "x-api-key" { MASKED.to_owned() } else { value.clone() };
             ((*name).to_owned(), value)
         };
+        let length = ("content-length".to_owned(), request.body.len().to_string());
         self.append(&LogLine::Request {
             id: id.clone(),
             at_ms: now_ms,
             method: "POST".to_owned(),
             url: request.url.clone(),
-            headers: request.headers.iter().map(masked).collect(),
+            headers: request.headers.iter().map(masked).chain([length]).collect(),
             body: String::from_utf8_lossy(&request.body).into_owned(),
         });
         id

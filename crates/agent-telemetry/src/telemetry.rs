@@ -6,7 +6,7 @@ use std::sync::{Arc, OnceLock};
 use std::time::Instant;
 
 use crate::catalogue::Catalogue;
-use crate::consent::{self, Decision, Facts, State};
+use crate::consent::{self, Decision, Facts, SavedChoices, State};
 use crate::context::Cx;
 use crate::endpoint::Endpoint;
 use crate::error_class::ErrorClass;
@@ -15,7 +15,7 @@ use crate::events::CommandEnded;
 use crate::inputs::{Dirs, Inputs};
 use crate::journal::Folder;
 use crate::receipt::{Outcome, Receipt, Suppressed};
-use crate::recorder::{Observer, Recorder, Setup, generation, read_saved};
+use crate::recorder::{Observer, Recorder, Setup};
 use crate::value::{ExitCode, Millis};
 
 /// A tool's telemetry. Cheap to clone; nothing is read, written or started before it is first used.
@@ -182,10 +182,9 @@ impl Telemetry {
     fn decided(&self) -> &(Decision, u64) {
         self.shared.decided.get_or_init(|| {
             let setup = &self.shared.setup;
-            let (saved, other) = read_saved(&setup.dirs);
-            let decision =
-                consent::decide(Facts::new(&setup.inputs, &saved, other.as_ref(), &setup.endpoint));
-            (decision, generation(&saved, other.as_ref()))
+            let saved = SavedChoices::read(&setup.dirs);
+            let facts = Facts::new(&setup.inputs, &saved.own, saved.other.as_ref(), &setup.endpoint);
+            (consent::decide(facts), saved.generation)
         })
     }
 

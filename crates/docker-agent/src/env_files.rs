@@ -1,6 +1,6 @@
 //! Files given with `--env-from-file`: variables for the run, and a way to say no to telemetry.
 //!
-//! A file that has a mistake in it can still say no; a file that is there and cannot be read may have said it.
+//! A file that is there and cannot be read or understood may have said no, so it counts as one.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -11,6 +11,9 @@ use agent_runtime::parse_env_file;
 use agent_telemetry::{ErrorClass, Inputs};
 
 use crate::failure::Failure;
+
+/// What a file says that cannot be read or understood: nothing that means yes.
+const UNCLEAR: &str = "a file that cannot be read";
 
 /// The files of one command line.
 #[derive(Debug, Default)]
@@ -50,13 +53,12 @@ impl EnvFiles {
     pub(crate) fn say(&self, inputs: Inputs) -> Inputs {
         let enabled = self.strongest("TELEMETRY_ENABLED", &["true", "1", "yes", "on"]);
         let do_not_track = self.strongest("DO_NOT_TRACK", &["0", "false", "no", "off"]);
-        let unreadable = self.files.iter().any(|file| match &file.content {
-            Ok(_) => false,
+        let unclear = self.files.iter().any(|file| match &file.content {
+            Ok(text) => parse_env_file(text).is_err(),
             Err(error) => error.kind() != io::ErrorKind::NotFound,
         });
         inputs.env_file(|name| match name {
-            "TELEMETRY_ENABLED" if unreadable => Some("(unreadable file)".to_owned()),
-            "TELEMETRY_ENABLED" => enabled.clone(),
+            "TELEMETRY_ENABLED" => enabled.clone().or(unclear.then(|| UNCLEAR.to_owned())),
             "DO_NOT_TRACK" => do_not_track.clone(),
             _ => None,
         })
@@ -105,11 +107,13 @@ mod tests {
     }
 
     #[test]
-    fn what_is_there_and_cannot_be_read_may_have_said_no() {
+    fn what_cannot_be_read_or_understood_may_have_said_no() {
         let folder = tempfile::tempdir().expect("a folder");
         let unreadable = EnvFiles::read(&[folder.path().to_owned()]);
-        assert!(unreadable.say(Inputs::default()).file_enabled.is_some());
+        assert_eq!(unreadable.say(Inputs::default()).file_enabled.as_deref(), Some(UNCLEAR));
         let missing = EnvFiles::read(&[folder.path().join("missing")]);
         assert_eq!(missing.say(Inputs::default()).file_enabled, None);
+        let unclear = files(&["TELEMETRY_ENABLED: off"]);
+        assert_eq!(unclear.say(Inputs::default()).file_enabled.as_deref(), Some(UNCLEAR));
     }
 }

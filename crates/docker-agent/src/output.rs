@@ -9,6 +9,7 @@ use std::panic;
 
 use anstream::AutoStream;
 use clap::builder::styling::{AnsiColor, Style};
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
 
 /// How a line for people looks on a terminal that shows colours.
 #[derive(Debug, Clone, Copy)]
@@ -45,8 +46,18 @@ pub(crate) fn styled_data(text: &str) -> io::Result<()> {
 }
 
 /// Writes a text to stderr in one write, and says whether somebody can have seen it.
+/// A pipe that is full, because nobody reads it, is not waited for.
 pub(crate) fn notice(text: &str) -> bool {
-    io::stderr().lock().write_all(text.as_bytes()).is_ok() && !stderr_is_null()
+    stderr_takes_more() && io::stderr().lock().write_all(text.as_bytes()).is_ok() && !stderr_is_null()
+}
+
+/// Whether writing to stderr would not block: a pipe says so while a page of it is free, which is more than a notice.
+fn stderr_takes_more() -> bool {
+    let stderr = io::stderr();
+    let mut polled = [PollFd::new(&stderr, PollFlags::OUT)];
+    let now = Timespec { tv_sec: 0, tv_nsec: 0 };
+    poll(&mut polled, Some(&now)).is_ok_and(|ready| ready == 1)
+        && polled[0].revents().contains(PollFlags::OUT)
 }
 
 /// Whether stderr is `/dev/null`.

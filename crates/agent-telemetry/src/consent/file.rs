@@ -12,6 +12,7 @@ use serde::{Deserialize, Serialize};
 use super::{Effect, NOTICE_VERSION};
 use crate::endpoint::Endpoint;
 use crate::files;
+use crate::inputs::Dirs;
 
 const FORMAT: u32 = 1;
 const NAME: &str = "telemetry.json";
@@ -138,15 +139,56 @@ impl Saved {
     }
 }
 
+/// The saved choices that count: where this process saves, and the default folders.
+#[derive(Debug, Clone)]
+pub(crate) struct SavedChoices {
+    pub(crate) own: Saved,
+    /// Of the default folders, when they are others: the one that says off, else the first.
+    pub(crate) other: Option<Saved>,
+    /// Rises when any of the files' does.
+    pub(crate) generation: u64,
+}
+
+impl SavedChoices {
+    pub(crate) fn read(dirs: &Dirs) -> Self {
+        let own = dirs.config.as_deref().map_or(Saved::Missing, read);
+        let others = dirs.default_configs.iter().filter(|folder| Some(*folder) != dirs.config.as_ref());
+        let mut others: Vec<Saved> = others.map(|folder| read(folder)).collect();
+        let generation =
+            others.iter().fold(own.generation(), |sum, saved| sum.saturating_add(saved.generation()));
+        let off = others.iter().position(|saved| saved.effect() == Effect::Off).unwrap_or(0);
+        let other = (!others.is_empty()).then(|| others.swap_remove(off));
+        Self { own, other, generation }
+    }
+
+    pub(crate) fn says_off(&self) -> bool {
+        std::iter::once(&self.own).chain(&self.other).any(|saved| saved.effect() == Effect::Off)
+    }
+}
+
+/// Longer than the file ever is; what is longer is no consent file.
+const MAX_BYTES: u64 = 64 * 1024;
+
 /// Reads the file in a folder.
 pub(crate) fn read(folder: &Path) -> Saved {
-    match fs::read(folder.join(NAME)) {
+    match read_regular(&folder.join(NAME)) {
         Ok(bytes) => parse(&bytes),
         Err(error) if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => {
             Saved::Missing
         }
         Err(error) => Saved::Unreadable(error.kind()),
     }
+}
+
+/// Reads a file that is one: opening a pipe would wait for its writer, and a device may have no end.
+fn read_regular(path: &Path) -> io::Result<Vec<u8>> {
+    let metadata = fs::metadata(path)?;
+    if !metadata.is_file() {
+        return Err(io::Error::new(io::ErrorKind::InvalidInput, "not a regular file"));
+    }
+    let mut bytes = Vec::new();
+    io::Read::read_to_end(&mut io::Read::take(fs::File::open(path)?, MAX_BYTES), &mut bytes)?;
+    Ok(bytes)
 }
 
 fn parse(bytes: &[u8]) -> Saved {
@@ -185,4 +227,22 @@ pub(crate) fn update(
         files::replace(&folder.join(NAME), &bytes)?;
         Ok(file)
     })
+}
+
+/// Saves a no. Where there is no room for another file, the one that is there is overwritten; if even that tears, a file
+/// that cannot be understood means no.
+pub(crate) fn save_off(folder: &Path) -> io::Result<()> {
+    let mut off = ConsentFile::default();
+    let saved = update(folder, true, |file| {
+        file.choice = Some(Choice::Off);
+        file.generation += 1;
+        off = file.clone();
+    });
+    match saved {
+        Ok(_) => Ok(()),
+        Err(error) if error.kind() == io::ErrorKind::StorageFull => {
+            fs::write(folder.join(NAME), serde_json::to_vec(&off)?)
+        }
+        Err(error) => Err(error),
+    }
 }

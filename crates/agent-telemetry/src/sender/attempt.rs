@@ -58,6 +58,8 @@ impl Thread {
     fn request(&mut self, batch: &Batch, now_ms: u64) -> Request {
         let setup = Arc::clone(&self.recorder.setup);
         let mut headers = vec![
+            ("host", setup.endpoint.host().unwrap_or_default().to_owned()),
+            ("accept", "application/json".to_owned()),
             ("content-type", "application/json".to_owned()),
             ("user-agent", format!("{}/{}", setup.app, crate::Version::parse(setup.version))),
         ];

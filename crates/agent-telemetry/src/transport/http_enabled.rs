@@ -29,7 +29,7 @@ pub(crate) fn connect(endpoint: &Endpoint) -> Box<dyn Transport> {
         .max_redirects(0)
         .max_redirects_will_error(false)
         .max_idle_connections(1)
-        .accept("application/json")
+        .accept("")
         .accept_encoding("")
         .proxy(proxy);
     if endpoint.url().is_some_and(|url| url.starts_with("https://")) {

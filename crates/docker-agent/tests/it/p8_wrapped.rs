@@ -92,7 +92,7 @@ fn send(child: &Child, signal: Signal) {
 
 #[test]
 fn p8_signals_are_recorded_as_what_they_are() {
-    for (signal, code) in [(Signal::INT, 130), (Signal::TERM, 143)] {
+    for (signal, code) in [(Signal::INT, 130), (Signal::TERM, 143), (Signal::HUP, 129)] {
         let home = Home::new().with("CHAT_KEY", "x");
         let child = waiting_for_its_model(&home);
         send(&child, signal);

@@ -70,7 +70,12 @@ fn enable_says_what_stands_against_it() {
     let ran = home.run(&["telemetry", "enable"]).ok();
     assert!(ran.stdout.contains("Telemetry is on"), "{ran:?}");
     let nowhere = Home::new().run(&["telemetry", "enable"]).ok();
-    assert!(nowhere.stdout.contains("Nothing is sent yet: kept on this machine"), "{nowhere:?}");
+    assert!(
+        nowhere
+            .stdout
+            .contains("Nothing is sent yet, everything is kept on this machine: no endpoint in this build"),
+        "{nowhere:?}"
+    );
 }
 
 #[test]

@@ -10,7 +10,7 @@ pub(super) fn run(startup: &Startup, purge: bool) -> Outcome {
     let telemetry = startup.telemetry();
     let before = telemetry.status();
     let disabled = telemetry.disable(purge).map_err(|error| {
-        super::not_done("the choice could not be saved, or what was kept not deleted", &error)
+        super::not_done("telemetry is not off, because the choice could not be saved", &error)
     })?;
     let mut text = "Telemetry is off.\n".to_owned();
     if before.pending.events > 0 {
@@ -29,5 +29,11 @@ pub(super) fn run(startup: &Startup, purge: bool) -> Outcome {
         });
     }
     output::data(&text)?;
+    if let Some(problem) = disabled.not_deleted {
+        output::warning(format_args!(
+            "what had not been sent could not be deleted, and never will be sent: {problem}"
+        ));
+        return super::not_reached();
+    }
     Ok(Ended::SUCCESS)
 }

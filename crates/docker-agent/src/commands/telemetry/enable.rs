@@ -21,7 +21,9 @@ pub(super) fn run(startup: &Startup) -> Outcome {
         }
         State::Held => {
             let problem = now.status().endpoint_problem.unwrap_or("not sent");
-            output::data(&format!("Saved. Nothing is sent yet: {problem}.\n"))?;
+            output::data(&format!(
+                "Saved. Nothing is sent yet, everything is kept on this machine: {problem}.\n"
+            ))?;
             Ok(Ended::SUCCESS)
         }
         State::Off => {

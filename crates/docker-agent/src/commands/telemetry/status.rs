@@ -28,7 +28,10 @@ fn meaning(status: &Status) -> String {
         ("on", _) => format!("on: events are sent; {decided_by} says yes"),
         ("held", "notice") => "held: events stay here until a run after the notice".to_owned(),
         ("held", _) => {
-            format!("held: events stay here; {}", status.endpoint_problem.unwrap_or("no endpoint"))
+            format!(
+                "held: events are kept on this machine: {}",
+                status.endpoint_problem.unwrap_or("no endpoint")
+            )
         }
         _ => format!("off: nothing is recorded or sent; {decided_by} says no"),
     }
