@@ -238,6 +238,16 @@ impl Switch {
     }
 }
 
+/// Whether a value of `TELEMETRY_ENABLED` means off.
+pub(crate) fn enabled_says_no(value: Option<&str>) -> bool {
+    Switch::read(value).effect() == Effect::Off
+}
+
+/// Whether a value of `DO_NOT_TRACK` means off.
+pub(crate) fn do_not_track_says_no(value: Option<&str>) -> bool {
+    do_not_track(value) == Effect::Off
+}
+
 /// <https://consoledonottrack.com>: any value opts out, but for the usual ways of writing "no".
 fn do_not_track(value: Option<&str>) -> Effect {
     match Switch::read(value) {

@@ -9,10 +9,10 @@ use std::time::{Duration, Instant};
 use serde::Serialize;
 
 use crate::consent::{self, Choice, Notice, Saved, State};
-use crate::delivery::Breaker;
+use crate::delivery::{Breaker, remembered};
 use crate::files;
 use crate::identity;
-use crate::journal::{Folder, Pending, read_ledger};
+use crate::journal::Folder;
 use crate::notice::NoticeText;
 use crate::recorder::{Sender, generation, read_saved};
 use crate::request_log::{LogLine, RequestLog};
@@ -50,6 +50,7 @@ pub struct Status {
     /// The pause after failures.
     pub breaker: StatusBreaker,
     /// Unix time in milliseconds when the collector last took something.
+    #[serde(rename = "last_delivery")]
     pub last_delivery_ms: Option<u64>,
 }
 
@@ -169,7 +170,7 @@ impl Telemetry {
         let Some(telemetry) = self.shared.setup.dirs.telemetry() else { return Ok(Disabled { id: None }) };
         let id = identity::forget(&telemetry);
         Folder::new(&telemetry).purge()?;
-        sender::forget(&telemetry);
+        remembered::forget(&telemetry);
         if purge {
             RequestLog::new(&telemetry).purge()?;
         }
@@ -197,7 +198,7 @@ impl Telemetry {
         let decision = self.decision();
         let Some(recorder) = self.recorder() else { return Flushed { left: 0, reason: None } };
         let folder = recorder.folder.as_ref();
-        let left = || folder.map_or(Pending::default(), |folder| folder.pending(recorder.generation)).events;
+        let left = || folder.map_or(0, |folder| folder.contents(recorder.generation).events);
         if !recorder.may_send {
             let reason = match decision.state {
                 State::Held if decision.decided_by == "notice" => {
@@ -208,11 +209,15 @@ impl Telemetry {
             let left = left();
             return Flushed { left, reason: (left > 0).then_some(reason) };
         }
-        let deadline = Instant::now() + timeout;
+        let deadline = files::deadline_in(timeout);
         let mut live = recorder.lock();
         live.flush_until = Some(deadline);
-        if live.sender == Sender::None {
-            sender::start(recorder, &mut live);
+        live.look_again = true;
+        match live.sender {
+            Sender::None | Sender::Impossible => sender::start(recorder, &mut live),
+            // It was, until now.
+            Sender::Idle => live.sender = Sender::Busy,
+            _ => {}
         }
         recorder.changed.notify_all();
         let mut reason = None;
@@ -220,6 +225,10 @@ impl Telemetry {
             let now = Instant::now();
             match live.sender {
                 Sender::Idle => break,
+                Sender::Impossible => {
+                    reason = Some("the system gave no thread to send with".to_owned());
+                    break;
+                }
                 Sender::Paused | Sender::None if live.flush_until.is_none() => {
                     reason = Some(format!(
                         "{} did not take them; see `telemetry log`",
@@ -236,6 +245,7 @@ impl Telemetry {
             let wait = deadline.saturating_duration_since(now);
             live = recorder.changed.wait_timeout(live, wait).unwrap_or_else(PoisonError::into_inner).0;
         }
+        live.flush_until = None;
         drop(live);
         let left = left();
         let elsewhere = || "another process is still writing or sending them".to_owned();
@@ -249,13 +259,9 @@ impl Telemetry {
         let decision = self.decision();
         let telemetry = setup.dirs.telemetry();
         let folder = telemetry.as_deref().map(Folder::new);
-        let pending = folder.as_ref().map(|folder| folder.pending(self.generation())).unwrap_or_default();
-        let ledger = folder.as_ref().and_then(|folder| read_ledger(folder.path()));
-        let (recorded, mut losses) =
-            ledger.map_or((0, Losses::default()), |ledger| (ledger.recorded, ledger.losses));
-        losses.rejected += pending.rejected;
-        losses.too_big += pending.too_big;
-        let breaker: Breaker = sender::recall(setup);
+        let contents = folder.as_ref().map(|folder| folder.contents(self.generation()));
+        let endpoint = setup.endpoint.url().unwrap_or_default();
+        let breaker: Breaker = remembered::recall(telemetry.as_deref(), endpoint);
         let open = !breaker.allows(files::unix_ms(), setup.version);
         Status {
             state: decision.state.as_str(),
@@ -274,13 +280,13 @@ impl Telemetry {
             user_uuid: telemetry.as_deref().and_then(identity::peek).map(|id| id.to_string()),
             dirs: StatusDirs { config: setup.dirs.config.clone(), telemetry: telemetry.clone() },
             pending: StatusPending {
-                events: pending.events,
-                bytes: pending.bytes,
-                oldest_ms: pending.oldest_ms,
+                events: contents.as_ref().map_or(0, |contents| contents.events),
+                bytes: contents.as_ref().map_or(0, |contents| contents.bytes),
+                oldest_ms: contents.as_ref().and_then(|contents| contents.oldest_ms),
             },
             log_bytes: telemetry.as_deref().map_or(0, |telemetry| RequestLog::new(telemetry).bytes()),
-            recorded: recorded + pending.records + pending.too_big,
-            losses,
+            recorded: contents.as_ref().map_or(0, |contents| contents.ledger.recorded),
+            losses: contents.as_ref().map_or(Losses::default(), |contents| contents.ledger.losses),
             breaker: StatusBreaker {
                 open_until_ms: open.then_some(breaker.open_until_ms),
                 failures: breaker.failures,

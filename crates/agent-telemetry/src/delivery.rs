@@ -1,10 +1,12 @@
 //! Decisions of delivery, as pure functions: what an answer means, how long to pause, how long an exit may wait.
 
+pub(crate) mod remembered;
+
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use crate::wire::Answer;
+use crate::wire::{Answer, MAX_RECORDS};
 
 /// The shortest exit allowance. The promise is 20 ms; the rest is for what surrounds the wait.
 pub(crate) const EXIT_WAIT_MIN: Duration = Duration::from_millis(15);
@@ -20,6 +22,8 @@ pub(crate) const REQUEST_TIMEOUT: Duration = Duration::from_secs(10);
 const PAUSE_MIN_MS: u64 = 60_000;
 const PAUSE_MAX_MS: u64 = 6 * 60 * 60 * 1000;
 const RETRY_AFTER_MAX_MS: u64 = 24 * 60 * 60 * 1000;
+/// Whatever an endpoint says: it is not asked again at once.
+const RETRY_AFTER_MIN_MS: u64 = 1000;
 
 /// What came back for a request.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -52,12 +56,15 @@ pub(crate) fn judge(response: &Response, records: usize, now_ms: u64) -> Verdict
     match response.status {
         200..=299 => {
             let answer: Answer = serde_json::from_slice(&response.body).unwrap_or_default();
-            let rejected = answer
+            let mut rejected: Vec<usize> = answer
                 .rejected
                 .iter()
                 .map(|rejected| rejected.index)
                 .filter(|index| *index < records)
                 .collect();
+            // A record is refused once, however often the answer says so.
+            rejected.sort_unstable();
+            rejected.dedup();
             Verdict::Done { rejected }
         }
         400 | 413 if records > 1 => Verdict::Split,
@@ -90,7 +97,8 @@ fn http_date_ms(text: &str) -> Option<u64> {
     let year: u64 = words.next()?.parse().ok()?;
     let mut clock = words.next()?.split(':').map(str::parse::<u64>);
     let (hour, minute, second) = (clock.next()?.ok()?, clock.next()?.ok()?, clock.next()?.ok()?);
-    if words.next()? != "GMT" || !(1970..=9999).contains(&year) || !(1..=31).contains(&day) {
+    let is_date = (1970..=9999).contains(&year) && (1..=31).contains(&day);
+    if words.next()? != "GMT" || !is_date || hour > 23 || minute > 59 || second > 60 {
         return None;
     }
     // Days from civil, Howard Hinnant, http://howardhinnant.github.io/date_algorithms.html
@@ -132,7 +140,10 @@ impl Breaker {
     /// Notes a failed attempt; `random` is uniform in 0..1.
     pub(crate) fn failed(&mut self, now_ms: u64, after_ms: Option<u64>, random: f64) {
         self.failures = self.failures.saturating_add(1);
-        let pause = after_ms.unwrap_or_else(|| pause_ms(self.failures, random));
+        let pause = after_ms.map_or_else(
+            || pause_ms(self.failures, random),
+            |asked| jittered(asked.max(RETRY_AFTER_MIN_MS), random).min(RETRY_AFTER_MAX_MS),
+        );
         self.open_until_ms = now_ms.saturating_add(pause);
     }
 
@@ -153,14 +164,22 @@ fn pause_ms(failures: u32, random: f64) -> u64 {
     let growing = PAUSE_MIN_MS
         .saturating_mul(1u64.checked_shl(failures.saturating_sub(1)).unwrap_or(u64::MAX))
         .min(PAUSE_MAX_MS);
-    #[expect(
-        clippy::cast_precision_loss,
-        clippy::cast_possible_truncation,
-        clippy::cast_sign_loss,
-        reason = "at most 6 hours of milliseconds"
-    )]
-    let jitter = (growing as f64 * random.clamp(0.0, 1.0)) as u64;
-    (PAUSE_MIN_MS + jitter).min(PAUSE_MAX_MS)
+    (PAUSE_MIN_MS + part(growing, random)).min(PAUSE_MAX_MS)
+}
+
+/// What an endpoint asked for and up to as much again, at most a minute, so that not all come back together.
+fn jittered(asked_ms: u64, random: f64) -> u64 {
+    asked_ms.saturating_add(part(asked_ms.min(PAUSE_MIN_MS), random))
+}
+
+#[expect(
+    clippy::cast_precision_loss,
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    reason = "at most 6 hours of milliseconds"
+)]
+fn part(ms: u64, random: f64) -> u64 {
+    (ms as f64 * random.clamp(0.0, 1.0)) as u64
 }
 
 /// How long a process that ran for `wall` may wait at its exit.
@@ -173,6 +192,12 @@ pub(crate) fn exit_allowance(wall: Duration, patient: bool) -> Duration {
 pub(crate) fn may_be_patient(oldest_ms: Option<u64>, breaker: &Breaker, now_ms: u64) -> bool {
     oldest_ms.is_some_and(|oldest| now_ms.saturating_sub(oldest) >= PATIENT_AFTER_MS)
         && now_ms.abs_diff(breaker.patient_ms) >= PATIENT_AFTER_MS
+}
+
+/// How many records the next request carries after one with `records` was taken: after a refusal it grows again
+/// slowly, since whoever refused sixty-four may refuse the next sixty-four as well.
+pub(crate) fn more_at_a_time(records: usize) -> usize {
+    records.saturating_mul(2).clamp(1, MAX_RECORDS)
 }
 
 #[cfg(test)]
@@ -188,6 +213,17 @@ mod tests {
         assert_eq!(retry_after("120", 0), Some(120_000));
         assert_eq!(retry_after("Sun, 06 Nov 1994 08:49:37 GMT", 784_111_776_000), Some(1000));
         assert_eq!(retry_after("999999999", 0), Some(RETRY_AFTER_MAX_MS));
+        assert_eq!(retry_after("99999999999999999999999", 0), None);
+        for hostile in [
+            "Sun, 06 Nov 1994 18446744073709551615:00:00 GMT",
+            "Sun, 06 Nov 1994 00:99:00 GMT",
+            "Sun, 00 Nov 1994 00:00:00 GMT",
+            "Sun, 06 Nov 99999 00:00:00 GMT",
+            "Sun, 06 Nov",
+            "",
+        ] {
+            assert_eq!(retry_after(hostile, 0), None, "{hostile}");
+        }
     }
 
     #[test]
@@ -197,6 +233,22 @@ mod tests {
         assert_eq!(pause_ms(3, 1.0), 300_000);
         assert_eq!(pause_ms(64, 1.0), PAUSE_MAX_MS);
         assert!(pause_ms(10, 0.5) > pause_ms(5, 0.5));
+    }
+
+    #[test]
+    fn an_endpoint_that_asks_for_no_pause_gets_one_all_the_same() {
+        let mut breaker = Breaker::default();
+        breaker.failed(1_000_000, Some(0), 0.0);
+        assert!(!breaker.allows(1_000_000, "1"));
+        breaker.failed(1_000_000, Some(120_000), 0.0);
+        assert_eq!(breaker.open_until_ms, 1_120_000);
+        breaker.failed(1_000_000, Some(RETRY_AFTER_MAX_MS), 1.0);
+        assert!(!breaker.allows(1_000_000, "1"), "the longest pause is no clock that was set back");
+    }
+
+    #[test]
+    fn a_batch_grows_again_after_it_was_split() {
+        assert_eq!([0, 1, 16, 48, 64].map(more_at_a_time), [1, 2, 32, 64, 64]);
     }
 
     #[test]
@@ -219,6 +271,10 @@ mod tests {
                 0
             ),
             Verdict::Done { rejected: vec![1] }
+        );
+        assert_eq!(
+            judge(&answer(200, r#"{"rejected":[{"index":1},{"index":0},{"index":1}]}"#), 2, 0),
+            Verdict::Done { rejected: vec![0, 1] }
         );
         assert_eq!(verdict(400, 2), Verdict::Split);
         assert_eq!(verdict(413, 1), Verdict::Drop);

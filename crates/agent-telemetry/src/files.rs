@@ -1,16 +1,31 @@
 //! Private files and folders: 0700, 0600, replaced by rename; and the wall clock.
 
-use std::fs::{self, File, OpenOptions};
+use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io::{self, Write as _};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU32, Ordering};
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+
+/// How long to wait for another process that changes files in a folder. It needs a millisecond, unless it was stopped
+/// in the middle, and then nobody waits for it.
+const LOCK_PATIENCE: Duration = Duration::from_millis(200);
+const LOCK_POLL: Duration = Duration::from_micros(200);
+/// A temporary file that is older than this was left by a process that died.
+const STALE_TEMPORARY_MS: u64 = 10 * 60 * 1000;
 
 /// Unix time in milliseconds.
 pub(crate) fn unix_ms() -> u64 {
-    SystemTime::now()
-        .duration_since(UNIX_EPOCH)
-        .map_or(0, |since| u64::try_from(since.as_millis()).unwrap_or(u64::MAX))
+    ms_since_epoch(SystemTime::now()).unwrap_or(0)
+}
+
+fn ms_since_epoch(time: SystemTime) -> Option<u64> {
+    u64::try_from(time.duration_since(UNIX_EPOCH).ok()?.as_millis()).ok()
+}
+
+/// A moment as far ahead as a caller says, or so far that nobody will see it.
+pub(crate) fn deadline_in(timeout: Duration) -> Instant {
+    const FOREVER: Duration = Duration::from_secs(365 * 24 * 60 * 60);
+    Instant::now() + timeout.min(FOREVER)
 }
 
 /// Makes a folder and its parents for this user alone.
@@ -32,28 +47,62 @@ pub(crate) fn private() -> OpenOptions {
 
 /// Replaces a file by writing another one beside it and renaming that.
 pub(crate) fn replace(path: &Path, bytes: &[u8]) -> io::Result<()> {
-    let temporary = write_temporary(path, bytes)?;
-    fs::rename(&temporary, path).inspect_err(|_| {
+    let temporary = temporary_beside(path);
+    let written = write_new(&temporary, bytes).and_then(|()| fs::rename(&temporary, path));
+    written.inspect_err(|_| {
         let _ = fs::remove_file(&temporary);
     })
 }
 
-/// Runs something while no other process changes files in the folder.
+/// Runs something while no other process changes files in the folder; fails when another one does for too long.
 pub(crate) fn with_folder_locked<T>(folder: &Path, work: impl FnOnce() -> io::Result<T>) -> io::Result<T> {
     // A folder can be locked where flock(2) is used; elsewhere opening it fails and the rename alone must do.
-    let lock = File::open(folder).ok();
-    if let Some(lock) = &lock {
-        lock.lock()?;
+    let folder = File::open(folder).ok();
+    if let Some(folder) = &folder {
+        lock(folder)?;
     }
     work()
 }
 
-fn write_temporary(path: &Path, bytes: &[u8]) -> io::Result<std::path::PathBuf> {
+fn lock(file: &File) -> io::Result<()> {
+    let mut deadline = None;
+    loop {
+        match file.try_lock() {
+            Ok(()) => return Ok(()),
+            Err(TryLockError::Error(error)) => return Err(error),
+            Err(TryLockError::WouldBlock) => {
+                let deadline = *deadline.get_or_insert_with(|| Instant::now() + LOCK_PATIENCE);
+                if Instant::now() >= deadline {
+                    return Err(io::ErrorKind::TimedOut.into());
+                }
+                std::thread::sleep(LOCK_POLL);
+            }
+        }
+    }
+}
+
+fn temporary_beside(path: &Path) -> PathBuf {
     static COUNTER: AtomicU32 = AtomicU32::new(0);
     let name = path.file_name().unwrap_or_default().to_string_lossy();
     let unique = COUNTER.fetch_add(1, Ordering::Relaxed);
-    let temporary = path.with_file_name(format!(".{name}.{}-{unique}.tmp", std::process::id()));
-    let mut file: File = private().write(true).create(true).truncate(true).open(&temporary)?;
-    file.write_all(bytes)?;
-    Ok(temporary)
+    path.with_file_name(format!(".{name}.{}-{unique}.tmp", std::process::id()))
+}
+
+fn write_new(path: &Path, bytes: &[u8]) -> io::Result<()> {
+    private().write(true).create(true).truncate(true).open(path)?.write_all(bytes)
+}
+
+/// Deletes temporary files that processes left in a folder when they died.
+pub(crate) fn remove_stale_temporaries(folder: &Path, now_ms: u64) {
+    for entry in fs::read_dir(folder).into_iter().flatten().flatten() {
+        let name = entry.file_name();
+        let name = name.to_string_lossy();
+        if !name.starts_with('.') || !name.ends_with(".tmp") {
+            continue;
+        }
+        let modified_ms = || ms_since_epoch(entry.metadata().ok()?.modified().ok()?);
+        if now_ms.saturating_sub(modified_ms().unwrap_or(now_ms)) > STALE_TEMPORARY_MS {
+            let _ = fs::remove_file(entry.path());
+        }
+    }
 }

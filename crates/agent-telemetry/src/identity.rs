@@ -11,7 +11,15 @@ use crate::value::InstallId;
 
 /// 13 months of 30.44 days, in milliseconds.
 const LIFE_MS: u64 = 13 * 2_630_016_000;
+/// An id that was made later than this from now was made by a wrong clock, and would live for too long.
+const AHEAD_MS: u64 = 24 * 60 * 60 * 1000;
 const NAME: &str = "id";
+
+#[derive(Clone, Copy)]
+struct Known {
+    id: InstallId,
+    made_ms: u64,
+}
 
 #[derive(Serialize, Deserialize)]
 struct IdFile {
@@ -21,31 +29,43 @@ struct IdFile {
 
 /// The id in a telemetry folder, without making one.
 pub(crate) fn peek(folder: &Path) -> Option<InstallId> {
-    read(folder).map(|(id, _)| id)
+    read(folder).map(|known| known.id)
 }
 
-fn read(folder: &Path) -> Option<(InstallId, u64)> {
+fn read(folder: &Path) -> Option<Known> {
     let bytes = fs::read(folder.join(NAME)).ok()?;
     let file: IdFile = serde_json::from_slice(&bytes).ok()?;
-    InstallId::parse(&file.id).map(|id| (id, file.created_ms))
+    InstallId::parse(&file.id).map(|id| Known { id, made_ms: file.created_ms })
 }
 
-/// The id in a telemetry folder; makes or replaces it when missing, invalid or too old.
-/// Processes that race for the first id agree on one.
-pub(crate) fn obtain(folder: &Path, now_ms: u64) -> io::Result<InstallId> {
-    let fresh =
-        || read(folder).filter(|(_, made_ms)| now_ms.saturating_sub(*made_ms) < LIFE_MS).map(|(id, _)| id);
-    if let Some(id) = fresh() {
-        return Ok(id);
+fn write(folder: &Path, id: InstallId, now_ms: u64) -> io::Result<()> {
+    let file = IdFile { id: id.to_string(), created_ms: now_ms };
+    files::replace(&folder.join(NAME), &serde_json::to_vec(&file)?)
+}
+
+/// The id in a telemetry folder; makes one when it is missing or invalid, replaces one that is too old.
+/// Processes that race for the first id agree on one. `before_replacing` is called before an old id goes.
+pub(crate) fn obtain(
+    folder: &Path,
+    now_ms: u64,
+    before_replacing: impl FnOnce() -> io::Result<()>,
+) -> io::Result<InstallId> {
+    let good = |known: &Known| {
+        now_ms.saturating_sub(known.made_ms) < LIFE_MS && known.made_ms.saturating_sub(now_ms) <= AHEAD_MS
+    };
+    if let Some(known) = read(folder).filter(good) {
+        return Ok(known.id);
     }
-    files::with_folder_locked(folder, || {
-        if let Some(id) = fresh() {
-            return Ok(id);
+    files::with_folder_locked(folder, || match read(folder) {
+        Some(known) if good(&known) => Ok(known.id),
+        Some(known) if known.made_ms > now_ms => write(folder, known.id, now_ms).map(|()| known.id),
+        other => {
+            if other.is_some() {
+                before_replacing()?;
+            }
+            let id = InstallId::random();
+            write(folder, id, now_ms).map(|()| id)
         }
-        let id = InstallId::random();
-        let file = IdFile { id: id.to_string(), created_ms: now_ms };
-        files::replace(&folder.join(NAME), &serde_json::to_vec(&file)?)?;
-        Ok(id)
     })
 }
 

@@ -8,19 +8,28 @@ use crate::endpoint::Endpoint;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct NoticeText {
     app: &'static str,
+    command: &'static str,
     host: Option<String>,
     explicit: bool,
 }
 
 impl NoticeText {
     pub(crate) fn new(app: &'static str, endpoint: &Endpoint, explicit: bool) -> Self {
-        Self { app, host: endpoint.host().map(str::to_owned), explicit }
+        Self { app, command: app, host: endpoint.host().map(str::to_owned), explicit }
+    }
+
+    /// Names the tool in the commands that it proposes as its user calls it, when that is not by its own name: `docker
+    /// agent` for a plugin that is on nobody's path.
+    #[must_use]
+    pub fn called(mut self, command: &'static str) -> Self {
+        self.command = command;
+        self
     }
 }
 
 impl fmt::Display for NoticeText {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let app = self.app;
+        let Self { app, command, .. } = self;
         writeln!(
             f,
             "{app} collects anonymous usage data: which commands, agents, tools and models are used,"
@@ -41,7 +50,10 @@ impl fmt::Display for NoticeText {
             }
             (None, _) => writeln!(f, "It is kept on this machine: no endpoint in this build.")?,
         }
-        writeln!(f, "  See it:   {app} telemetry status | log --pending | explain")?;
-        writeln!(f, "  Stop it:  {app} telemetry disable   (or TELEMETRY_ENABLED=false, or DO_NOT_TRACK=1)")
+        writeln!(f, "  See it:   {command} telemetry status | log --pending | explain")?;
+        writeln!(
+            f,
+            "  Stop it:  {command} telemetry disable   (or TELEMETRY_ENABLED=false, or DO_NOT_TRACK=1)"
+        )
     }
 }

@@ -4,7 +4,7 @@
 //! 4 MiB a file, two files, so the last 4 to 8 MiB are there.
 
 use std::fs;
-use std::io::{self, Write as _};
+use std::io::{self, Read as _, Seek as _, SeekFrom, Write as _};
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
@@ -124,18 +124,30 @@ impl RequestLog {
         bytes.push(b'\n');
         files::create_private_dir(&self.folder)?;
         let path = self.folder.join(CURRENT);
-        let len = fs::metadata(&path).map_or(0, |metadata| metadata.len());
-        if len > 0 && len + bytes.len() as u64 > FILE_BYTES {
-            fs::rename(&path, self.folder.join(PREVIOUS))?;
+        let is_full = || {
+            let len = fs::metadata(&path).map_or(0, |metadata| metadata.len());
+            len > 0 && len + bytes.len() as u64 > FILE_BYTES
+        };
+        if is_full() {
+            // Asked again when nobody else can do the same: a second rename would lose what the first one kept.
+            files::with_folder_locked(&self.folder, || {
+                if is_full() { fs::rename(&path, self.folder.join(PREVIOUS)) } else { Ok(()) }
+            })?;
         }
-        files::private().append(true).create(true).open(&path)?.write_all(&bytes)
+        let mut file = files::private().read(true).append(true).create(true).open(&path)?;
+        if is_torn(&mut file)? {
+            // Whoever wrote last died or had no room; its line must not take this one along.
+            bytes.insert(0, b'\n');
+        }
+        file.write_all(&bytes)
     }
 
     /// The lines, oldest first.
     pub(crate) fn lines(&self) -> Vec<LogLine> {
-        let read = |name: &str| fs::read_to_string(self.folder.join(name)).unwrap_or_default();
-        let text = read(PREVIOUS) + &read(CURRENT);
-        text.lines().filter_map(|line| serde_json::from_str(line).ok()).collect()
+        let mut bytes = fs::read(self.folder.join(PREVIOUS)).unwrap_or_default();
+        bytes.push(b'\n');
+        bytes.extend(fs::read(self.folder.join(CURRENT)).unwrap_or_default());
+        bytes.split(|byte| *byte == b'\n').filter_map(|line| serde_json::from_slice(line).ok()).collect()
     }
 
     /// Bytes on disk.
@@ -151,4 +163,14 @@ impl RequestLog {
             _ => Ok(()),
         }
     }
+}
+
+fn is_torn(file: &mut fs::File) -> io::Result<bool> {
+    if file.metadata()?.len() == 0 {
+        return Ok(false);
+    }
+    file.seek(SeekFrom::End(-1))?;
+    let mut last = [0];
+    file.read_exact(&mut last)?;
+    Ok(last != *b"\n")
 }

@@ -269,6 +269,7 @@ impl Telemetry {
             error: ended.error,
         });
         recorder.close();
+        recorder.reopen();
     }
 
     /// Waits for requests on their way, within the exit allowance; for tools that do not use

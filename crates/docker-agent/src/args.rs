@@ -9,6 +9,7 @@ use std::time::Duration;
 use clap::{CommandFactory as _, FromArgMatches as _};
 
 use crate::attempt::Attempt;
+use crate::plugin;
 
 /// Run AI agents from an agent.yaml
 #[derive(Debug, clap::Parser)]
@@ -111,6 +112,12 @@ pub(crate) enum TelemetryCommand {
     },
     /// Show what was sent, byte for byte
     Log(LogArgs),
+    /// Show your own numbers, from this machine's log: commands, tools, tokens, cost
+    Stats {
+        /// Print JSON
+        #[arg(long)]
+        json: bool,
+    },
     /// Send now what may be sent
     Flush {
         /// How long to wait, in seconds
@@ -133,6 +140,18 @@ pub(crate) enum TelemetryCommand {
     Preview,
     /// Get a new installation id; deletes everything unsent
     ResetId,
+    /// Run a command with telemetry off and report what the kernel saw: files, sockets, look-ups
+    ProveOff(ProveOffArgs),
+}
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct ProveOffArgs {
+    /// Print JSON
+    #[arg(long)]
+    pub(crate) json: bool,
+    /// The command [default: docker-agent version]
+    #[arg(last = true, value_name = "COMMAND")]
+    pub(crate) command: Vec<OsString>,
 }
 
 #[derive(Debug, clap::Args)]
@@ -169,7 +188,7 @@ fn seconds(text: &str) -> Result<Duration, String> {
 /// The whole command line, named as it was called.
 pub(crate) fn command(as_plugin: bool) -> clap::Command {
     let command = Cli::command();
-    if as_plugin { command.bin_name("docker agent").display_name("docker agent") } else { command }
+    if as_plugin { command.bin_name(plugin::CALLED).display_name(plugin::CALLED) } else { command }
 }
 
 /// Reads the command line, and which names of it may be recorded.
@@ -188,6 +207,58 @@ mod tests {
     fn the_definition_is_sound() {
         command(false).debug_assert();
         command(true).debug_assert();
+    }
+
+    fn run_args(line: &str) -> RunArgs {
+        let words: Vec<OsString> = line.split_whitespace().map(OsString::from).collect();
+        match parse(&words, false) {
+            Ok((Cli { command: Some(Command::Run(run)), .. }, _)) => run,
+            other => panic!("{line}: {other:?}"),
+        }
+    }
+
+    #[test]
+    fn flags_count_wherever_they_stand() {
+        let lines = [
+            "x run --yolo --model m a.yaml hi there",
+            "x run a.yaml --yolo --model m hi there",
+            "x run a.yaml hi --yolo there --model m",
+            "x run a.yaml hi there --model=m --yolo",
+        ];
+        for line in lines {
+            let run = run_args(line);
+            assert!(run.yolo, "{line}");
+            assert_eq!(run.model.as_deref(), Some("m"), "{line}");
+            assert_eq!(run.agent_file, PathBuf::from("a.yaml"), "{line}");
+            assert_eq!(run.messages, ["hi", "there"], "{line}");
+        }
+    }
+
+    #[test]
+    fn flags_of_every_command_count_wherever_they_stand() {
+        let lines = [
+            "x --debug --config-dir c run a.yaml hi",
+            "x -d run --config-dir c a.yaml hi",
+            "x run a.yaml --config-dir=c hi -d",
+            "x --config-dir c run a.yaml hi --debug",
+        ];
+        for line in lines {
+            let words: Vec<OsString> = line.split_whitespace().map(OsString::from).collect();
+            let (cli, attempt) = parse(&words, false).expect(line);
+            assert!(cli.global.debug, "{line}");
+            assert_eq!(cli.global.config_dir, Some(PathBuf::from("c")), "{line}");
+            let mut flags = attempt.flags();
+            flags.sort_unstable();
+            assert_eq!(flags, ["config-dir", "debug"], "{line}");
+        }
+    }
+
+    #[test]
+    fn two_dashes_end_flags() {
+        let run = run_args("x run a.yaml -- --yolo -d --");
+        assert!(!run.yolo);
+        assert_eq!(run.messages, ["--yolo", "-d", "--"]);
+        assert_eq!(run_args("x run a.yaml -").messages, ["-"]);
     }
 
     #[test]

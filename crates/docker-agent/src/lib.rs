@@ -50,13 +50,13 @@ pub fn main() -> ExitCode {
 fn run(arguments: &[OsString], as_plugin: bool) -> u8 {
     match args::parse(arguments, as_plugin) {
         Ok((cli, attempt)) => {
-            let startup = Startup::new(&cli.global, cli.env_files());
+            let startup = Startup::new(&cli.global, cli.env_files(), as_plugin);
             match cli.command {
-                None => help(&startup, as_plugin),
+                None => help(&startup),
                 Some(Command::Telemetry(telemetry)) => {
                     let rule = if telemetry.is_disable() { NoticeRule::Keep } else { NoticeRule::Show };
                     startup.begin(rule);
-                    wrapper::unrecorded(|| commands::telemetry::run(&telemetry, &startup, as_plugin))
+                    wrapper::unrecorded(|| commands::telemetry::run(&telemetry, &startup))
                 }
                 Some(Command::Version) => {
                     startup.begin(NoticeRule::Show);
@@ -73,7 +73,7 @@ fn run(arguments: &[OsString], as_plugin: bool) -> u8 {
         Err(error) => {
             // What was asked for is read again, leniently: a refused command line can still say off.
             let attempt = Attempt::of(&args::command(as_plugin), arguments);
-            let startup = Startup::new(&attempt.global, &attempt.env_files);
+            let startup = Startup::new(&attempt.global, &attempt.env_files, as_plugin);
             let helps = matches!(error.kind(), ErrorKind::DisplayHelp | ErrorKind::DisplayVersion);
             let rule = if attempt.is_disable() { NoticeRule::Keep } else { NoticeRule::Show };
             startup.begin(rule);
@@ -87,9 +87,9 @@ fn run(arguments: &[OsString], as_plugin: bool) -> u8 {
     }
 }
 
-fn help(startup: &Startup, as_plugin: bool) -> u8 {
+fn help(startup: &Startup) -> u8 {
     startup.begin(NoticeRule::Show);
-    let text = args::command(as_plugin).render_help().ansi().to_string();
+    let text = args::command(startup.as_plugin()).render_help().ansi().to_string();
     wrapper::unrecorded(|| shown(&text))
 }
 

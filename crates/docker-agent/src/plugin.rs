@@ -10,6 +10,9 @@ use serde_json::json;
 /// Set by docker for the plugins that it runs.
 pub(crate) const VARIABLE: &str = "DOCKER_CLI_PLUGIN_ORIGINAL_CLI_COMMAND";
 
+/// How somebody calls us through docker.
+pub(crate) const CALLED: &str = "docker agent";
+
 const PROBE: &str = "docker-cli-plugin-metadata";
 /// What docker asks a plugin for when a shell completes a word.
 const COMPLETION: [&str; 2] = ["__complete", "__completeNoDesc"];

@@ -11,7 +11,7 @@ use agent_telemetry::{Dirs, Inputs, Telemetry};
 use crate::args::Global;
 use crate::debug_log::{self, DebugLog};
 use crate::env_files::EnvFiles;
-use crate::{CATALOGUE, VERSION, output};
+use crate::{CATALOGUE, VERSION, output, plugin};
 
 /// The program's name, in files, in the environment and as the source of events.
 pub(crate) const NAME: &str = "docker-agent";
@@ -36,11 +36,12 @@ pub(crate) struct Startup {
     env_files: EnvFiles,
     debug_log: Option<DebugLog>,
     telemetry: Telemetry,
+    as_plugin: bool,
 }
 
 impl Startup {
     /// Reads what was said. Only a debug log is written, if one was asked for.
-    pub(crate) fn new(global: &Global, env_files: &[PathBuf]) -> Self {
+    pub(crate) fn new(global: &Global, env_files: &[PathBuf], as_plugin: bool) -> Self {
         let env_files = EnvFiles::read(env_files);
         let inputs = Inputs::from_process()
             .hide_notice(HIDE.iter().any(|name| is_yes(name)))
@@ -53,7 +54,7 @@ impl Startup {
         let dirs = Dirs::standard(NAME).config(global.config_dir.clone()).state(global.data_dir.clone());
         let debug_log = if global.debug { open_debug_log(global, &dirs) } else { None };
         let telemetry = handle(&inputs, &dirs, debug_log.clone());
-        Self { inputs, dirs, env_files, debug_log, telemetry }
+        Self { inputs, dirs, env_files, debug_log, telemetry, as_plugin }
     }
 
     /// Begins a command: complains, shows the notice, and lets go of what was recorded before somebody said no.
@@ -72,9 +73,9 @@ impl Startup {
         if rule == NoticeRule::Keep {
             return;
         }
-        if let Some(notice) = self.telemetry.notice()
-            && output::notice(&notice.to_string())
-        {
+        let Some(notice) = self.telemetry.notice() else { return };
+        let notice = if self.as_plugin { notice.called(plugin::CALLED) } else { notice };
+        if output::notice(&notice.to_string()) {
             // What cannot be remembered is shown again, and nothing is sent until then.
             let _ = self.telemetry.notice_shown();
         }
@@ -88,6 +89,11 @@ impl Startup {
     /// A handle that decides anew, after something was saved.
     pub(crate) fn decide_again(&self) -> Telemetry {
         handle(&self.inputs, &self.dirs, None)
+    }
+
+    /// Whether docker called us.
+    pub(crate) fn as_plugin(&self) -> bool {
+        self.as_plugin
     }
 
     /// The files given with `--env-from-file`.

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use tokio::sync::{Semaphore, watch};
 
-use crate::catalogue::CatalogueDoc;
+use crate::catalogue::Catalogues;
 use crate::ingest::queue::Queue;
 use crate::settings::Clock;
 use crate::store::sqlite::{Reader, Snapshot, check_free_space};
@@ -20,7 +20,7 @@ const TAILS: usize = 64;
 #[derive(Clone)]
 pub(crate) struct App {
     pub(crate) queue: Queue,
-    pub(crate) catalogue: Arc<CatalogueDoc>,
+    pub(crate) catalogues: Arc<Catalogues>,
     pub(crate) tails: Arc<Semaphore>,
     /// Becomes true when the collector ends.
     pub(crate) ending: watch::Receiver<bool>,
@@ -40,7 +40,7 @@ impl App {
     ) -> Self {
         Self {
             queue,
-            catalogue: Arc::new(settings.catalogue),
+            catalogues: Arc::new(settings.catalogues),
             tails: Arc::new(Semaphore::new(TAILS)),
             ending,
             reader: Arc::new(reader),

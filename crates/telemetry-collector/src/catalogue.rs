@@ -24,6 +24,42 @@ pub fn docker_agent() -> Result<CatalogueDoc, String> {
     CatalogueDoc::from_json(DOCKER_AGENT)
 }
 
+/// The definitions of every tool whose events are taken, one catalogue a tool.
+#[derive(Debug, Clone)]
+pub struct Catalogues(Vec<CatalogueDoc>);
+
+impl Catalogues {
+    /// The catalogue of one tool.
+    #[must_use]
+    pub fn of(catalogue: CatalogueDoc) -> Self {
+        Self(vec![catalogue])
+    }
+
+    /// Takes the events of one more tool.
+    ///
+    /// # Errors
+    ///
+    /// When there is a catalogue of that tool already.
+    pub fn add(&mut self, catalogue: CatalogueDoc) -> Result<(), String> {
+        if self.0.iter().any(|known| known.source == catalogue.source) {
+            return Err(format!("there is a catalogue of {} already", catalogue.source));
+        }
+        self.0.push(catalogue);
+        Ok(())
+    }
+
+    /// Checks a record against the catalogue of the tool that it names.
+    pub(crate) fn check(&self, record: &Value) -> Result<Checked, Rejection> {
+        let source = record.get("source").and_then(Value::as_str);
+        let own = self.0.iter().find(|catalogue| Some(catalogue.source.as_str()) == source);
+        match own.or(self.0.first()) {
+            // Without one of its own, the first one says what is wrong.
+            Some(catalogue) => catalogue.check(record),
+            None => Err(Rejection::new(RejectCode::UnknownSource, "source")),
+        }
+    }
+}
+
 /// Whether the store knows how to keep a value of this type.
 pub(crate) fn is_storable(value: &CheckedValue) -> bool {
     use CheckedValue::{Bool, Closed, Language, Map, Name, NanoUsd, Number, Set, Uuid, Version};

@@ -7,7 +7,7 @@ use serde_json::Value;
 use uuid::Uuid;
 
 use crate::catalogue::{
-    CatalogueDoc, Checked, CheckedValue, ClientCounters, MAX_BODY_BYTES, MAX_RECORD_BYTES, MAX_RECORDS,
+    Catalogues, Checked, CheckedValue, ClientCounters, MAX_BODY_BYTES, MAX_RECORD_BYTES, MAX_RECORDS,
     RejectCode, Rejected, Rejection, is_identifier, is_storable, printable_name, unknown_properties,
 };
 use crate::store::{Batch, DAY_MS, NewEvent, Refused, UnixMs};
@@ -43,7 +43,7 @@ pub(crate) struct Parsed {
 /// `now_ms` is the arrival; `new_id` makes ids for records of clients that send none.
 pub(crate) fn parse(
     body: &[u8],
-    catalogue: &CatalogueDoc,
+    catalogues: &Catalogues,
     now_ms: UnixMs,
     mut new_id: impl FnMut() -> Uuid,
 ) -> Result<Parsed, EnvelopeError> {
@@ -72,7 +72,7 @@ pub(crate) fn parse(
     let mut parsed =
         Parsed { batch: Batch { received_ms: now_ms, client, ..Batch::default() }, rejected: Vec::new() };
     for (index, record) in records.iter().enumerate() {
-        match check(record, catalogue, now_ms) {
+        match check(record, catalogues, now_ms) {
             Ok(checked) => parsed.batch.events.push(event(record, checked, clock_off, &mut new_id)),
             Err(rejection) => {
                 let code = rejection.code.as_str();
@@ -84,14 +84,14 @@ pub(crate) fn parse(
     Ok(parsed)
 }
 
-fn check(record: &Value, catalogue: &CatalogueDoc, now_ms: UnixMs) -> Result<Checked, Rejection> {
+fn check(record: &Value, catalogues: &Catalogues, now_ms: UnixMs) -> Result<Checked, Rejection> {
     if json_len(record) > MAX_RECORD_BYTES {
         return Err(Rejection::new(
             RejectCode::TooLarge,
             format!("record: more than {MAX_RECORD_BYTES} bytes"),
         ));
     }
-    let checked = catalogue.check(record)?;
+    let checked = catalogues.check(record)?;
     let at = i64::try_from(checked.timestamp_ms).unwrap_or(i64::MAX);
     if at < now_ms - MAX_AGE_DAYS * DAY_MS {
         return Err(Rejection::new(RejectCode::TooOld, "event_timestamp"));

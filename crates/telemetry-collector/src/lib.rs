@@ -19,7 +19,7 @@ mod server;
 mod settings;
 mod store;
 
-pub use catalogue::{CatalogueDoc, docker_agent};
+pub use catalogue::{CatalogueDoc, Catalogues, docker_agent};
 pub use server::{Server, StartError};
 pub use settings::{Clock, DEFAULT_MIN_FREE, Settings};
 pub use store::OpenError;

@@ -11,7 +11,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
-use telemetry_collector::{DEFAULT_MIN_FREE, Server, Settings, StartError, docker_agent};
+use telemetry_collector::{CatalogueDoc, DEFAULT_MIN_FREE, Server, Settings, StartError, docker_agent};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
 #[derive(Parser)]
@@ -34,15 +34,22 @@ enum Command {
         /// Free disk space below which no event is taken.
         #[arg(long, value_name = "SIZE", default_value = "512MiB", value_parser = size::parse)]
         min_free: u64,
+        /// Takes the events of another tool, too: what its `telemetry explain --json` printed; may be repeated.
+        #[arg(long, value_name = "FILE")]
+        catalogue: Vec<PathBuf>,
     },
 }
 
 fn main() -> ExitCode {
-    let Command::Serve { listen, data, min_free } = Cli::parse().command;
+    let Command::Serve { listen, data, min_free, catalogue: files } = Cli::parse().command;
     debug_assert_eq!(size::parse("512MiB"), Ok(DEFAULT_MIN_FREE));
     let result = docker_agent().map_err(Failure::Catalogue).and_then(|catalogue| {
         let mut settings = Settings::new(listen, data, catalogue);
         settings.min_free = min_free;
+        for file in &files {
+            add_catalogue(&mut settings, file)
+                .map_err(|problem| Failure::File { file: file.clone(), problem })?;
+        }
         let runtime =
             tokio::runtime::Builder::new_multi_thread().enable_all().build().map_err(Failure::Runtime)?;
         runtime.block_on(serve(settings))
@@ -64,12 +71,19 @@ fn main() -> ExitCode {
 enum Failure {
     #[error("the built-in catalogue cannot be read: {0}")]
     Catalogue(String),
+    #[error("{}: {problem}; give what the tool's `telemetry explain --json` prints", file.display())]
+    File { file: PathBuf, problem: String },
     #[error("cannot start: {0}")]
     Runtime(std::io::Error),
     #[error(transparent)]
     Start(#[from] StartError),
     #[error("cannot write the address to stdout: {0}")]
     Stdout(std::io::Error),
+}
+
+fn add_catalogue(settings: &mut Settings, file: &std::path::Path) -> Result<(), String> {
+    let text = std::fs::read_to_string(file).map_err(|error| error.to_string())?;
+    settings.catalogues.add(CatalogueDoc::from_json(&text)?)
 }
 
 async fn serve(settings: Settings) -> Result<(), Failure> {

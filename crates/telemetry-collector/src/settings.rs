@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use crate::catalogue::CatalogueDoc;
+use crate::catalogue::{CatalogueDoc, Catalogues};
 
 /// Free disk space below which nothing is taken any more: 512 MiB.
 pub const DEFAULT_MIN_FREE: u64 = 512 << 20;
@@ -27,7 +27,7 @@ pub struct Settings {
     /// How many requests may wait for the writer.
     pub queue: usize,
     /// What arriving records are checked against.
-    pub catalogue: CatalogueDoc,
+    pub catalogues: Catalogues,
     /// The time.
     pub clock: Clock,
 }
@@ -41,7 +41,7 @@ impl Settings {
             data: data.into(),
             min_free: DEFAULT_MIN_FREE,
             queue: QUEUE,
-            catalogue,
+            catalogues: Catalogues::of(catalogue),
             clock: Arc::new(|| jiff::Timestamp::now().as_millisecond()),
         }
     }

@@ -1,18 +1,23 @@
-//! The folder of segments: what waits there, taking over, bounds, finishing.
+//! The folder of segments: beginning one, what waits there, taking over, finishing.
 
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
+use uuid::Uuid;
+
+use super::KEEP_MS;
+use super::adopted::Adopted;
+use super::format::{Header, Mark, Parsed, SegmentName};
 use super::ledger::{self, Ledger, Left};
-use super::segment::{self, Adopted, Mark, Owned, Parsed};
-use super::{FOLDER_BYTES, FOLDER_EVENTS, KEEP_MS};
+use super::owned::Owned;
 use crate::files;
 
-/// No record is shorter: the members that every record has take this much, so fewer bytes hold fewer events.
-const MIN_RECORD_BYTES: u64 = 200;
-/// A temporary file that is older than this was left by a process that died.
-const STALE_TEMPORARY_MS: u64 = 10 * 60 * 1000;
+/// How old a segment may be that another process goes on with: a segment is dropped as a whole, and its newest event
+/// should not go much too early.
+const RESUME_MS: u64 = 24 * 60 * 60 * 1000;
+/// How many of the newest segments are tried: those of living processes cannot be taken.
+const RESUME_TRIES: usize = 3;
 
 /// A journal folder.
 #[derive(Debug, Clone)]
@@ -20,16 +25,17 @@ pub(crate) struct Folder {
     path: PathBuf,
 }
 
-/// What waits in a folder.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub(crate) struct Pending {
+/// What is in a folder.
+#[derive(Debug, Clone)]
+pub(crate) struct Contents {
+    /// Events that wait.
     pub(crate) events: u64,
+    /// Their bytes.
     pub(crate) bytes: u64,
+    /// When the oldest segment with events that wait was begun.
     pub(crate) oldest_ms: Option<u64>,
-    /// All records in the segments, resolved ones included.
-    pub(crate) records: u64,
-    pub(crate) rejected: u64,
-    pub(crate) too_big: u64,
+    /// What the ledger and all segments say.
+    pub(crate) ledger: Ledger,
 }
 
 impl Folder {
@@ -37,14 +43,33 @@ impl Folder {
         Self { path: telemetry.join("journal") }
     }
 
-    pub(crate) fn path(&self) -> &Path {
-        &self.path
+    /// Makes the folder when it is missing.
+    pub(crate) fn make(&self) -> io::Result<()> {
+        files::create_private_dir(&self.path)
     }
 
-    /// A new segment of this process; makes the folder when missing.
-    pub(crate) fn create_segment(&self, generation: u64, now_ms: u64) -> io::Result<Owned> {
-        files::create_private_dir(&self.path)?;
-        Owned::create(&self.path, generation, now_ms)
+    /// A new segment of this process.
+    pub(crate) fn create_segment(&self, generation: u64, install: Uuid, now_ms: u64) -> io::Result<Owned> {
+        Owned::create(&self.path, &Header::new(generation, install, now_ms))
+    }
+
+    /// One of the newest segments that a dead process left with room, to go on with: short runs write to one segment,
+    /// one after another, so that a thousand of them leave no thousand files.
+    pub(crate) fn resume_segment(&self, generation: u64, install: Uuid, now_ms: u64) -> Option<Owned> {
+        let header = Header::new(generation, install, now_ms);
+        let has_room = |path: &&PathBuf| {
+            SegmentName::of(path).is_some_and(|name| {
+                let age = name.created_ms.and_then(|made| now_ms.checked_sub(made));
+                name.records.is_none() && age.is_some_and(|age| age < RESUME_MS)
+            })
+        };
+        let segments = self.segments();
+        let mut newest = segments.iter().rev().filter(has_room).take(RESUME_TRIES);
+        newest.find_map(|path| {
+            let segment = Adopted::take(path)?;
+            let counted = ledger::read(&self.path).is_some_and(|ledger| ledger.has_counted(&segment.stem));
+            if counted { None } else { segment.resume(&header) }
+        })
     }
 
     /// The ledger; makes it when missing.
@@ -52,154 +77,138 @@ impl Folder {
         ledger::obtain(&self.path)
     }
 
+    /// Begins new counters, for another installation.
+    pub(crate) fn begin_epoch(&self) -> io::Result<()> {
+        ledger::begin_epoch(&self.path)
+    }
+
     /// The segments, oldest first.
     pub(crate) fn segments(&self) -> Vec<PathBuf> {
-        let Ok(entries) = fs::read_dir(&self.path) else { return Vec::new() };
-        let mut found: Vec<_> = entries
-            .filter_map(|entry| Some(entry.ok()?.path()))
-            .filter(|path| path.extension().is_some_and(|extension| extension == "seg"))
-            .collect();
+        let entries = fs::read_dir(&self.path).into_iter().flatten().flatten();
+        let mut found: Vec<_> =
+            entries.map(|entry| entry.path()).filter(|path| SegmentName::of(path).is_some()).collect();
         found.sort();
         found
     }
 
     /// When the oldest segment was created, by its name.
     pub(crate) fn oldest_ms(&self) -> Option<u64> {
-        self.segments().first().and_then(|path| segment::created_ms(&path.file_name()?.to_string_lossy()))
+        self.segments().first().and_then(|path| SegmentName::of(path)?.created_ms)
     }
 
-    /// Reads what waits, without taking it.
-    pub(crate) fn pending(&self, generation: u64) -> Pending {
-        let mut pending = Pending::default();
-        for path in self.segments() {
-            let Ok(bytes) = fs::read(&path) else { continue };
-            let parsed = Parsed::read(&bytes);
-            if parsed.generation() != Some(generation) {
-                continue;
+    /// Reads the segments of a generation that the ledger has not counted yet, without taking them.
+    fn read_all(&self, generation: u64, ledger: Option<&Ledger>) -> Vec<(PathBuf, Parsed)> {
+        let counted = |path: &Path| {
+            ledger.zip(SegmentName::of(path)).is_some_and(|(ledger, name)| ledger.has_counted(name.stem))
+        };
+        let read = |path: PathBuf| {
+            let parsed = Parsed::read(fs::read(&path).ok()?);
+            (parsed.generation() == Some(generation)).then_some((path, parsed))
+        };
+        self.segments().into_iter().filter(|path| !counted(path)).filter_map(read).collect()
+    }
+
+    /// Reads what is there, without taking it.
+    pub(crate) fn contents(&self, generation: u64) -> Contents {
+        let read = || {
+            let ledger = ledger::read(&self.path);
+            let segments = self.read_all(generation, ledger.as_ref());
+            Ok((ledger.unwrap_or_else(Ledger::new), segments))
+        };
+        // Locked, so that no segment is counted between the two.
+        let (ledger, segments) = files::with_folder_locked(&self.path, read)
+            .or_else(|_| read())
+            .unwrap_or_else(|_: io::Error| (Ledger::new(), Vec::new()));
+        let mut contents = Contents { events: 0, bytes: 0, oldest_ms: None, ledger };
+        for (path, segment) in segments {
+            contents.ledger.add(segment.len(), segment.mark);
+            let before = contents.events;
+            for record in segment.unresolved() {
+                contents.events += 1;
+                contents.bytes += record.len() as u64 + 1;
             }
-            let waiting = &parsed.records[usize::try_from(parsed.mark.done).unwrap_or(0)..];
-            pending.records += parsed.records.len() as u64;
-            pending.rejected += parsed.mark.rejected;
-            pending.too_big += parsed.mark.too_big;
-            pending.events += waiting.len() as u64;
-            pending.bytes += waiting.iter().map(|record| record.len() as u64 + 1).sum::<u64>();
-            if !waiting.is_empty() && pending.oldest_ms.is_none() {
-                pending.oldest_ms =
-                    segment::created_ms(&path.file_name().unwrap_or_default().to_string_lossy());
+            if contents.events > before && contents.oldest_ms.is_none() {
+                contents.oldest_ms = SegmentName::of(&path).and_then(|name| name.created_ms);
             }
         }
-        pending
+        contents
     }
 
     /// The records that wait, byte for byte, oldest first.
     pub(crate) fn pending_records(&self, generation: u64) -> Vec<Vec<u8>> {
-        let mut records = Vec::new();
-        for path in self.segments() {
-            let Ok(bytes) = fs::read(&path) else { continue };
-            let parsed = Parsed::read(&bytes);
-            if parsed.generation() == Some(generation) {
-                records
-                    .extend(parsed.records.into_iter().skip(usize::try_from(parsed.mark.done).unwrap_or(0)));
-            }
-        }
-        records
+        let segments = self.read_all(generation, ledger::read(&self.path).as_ref());
+        segments.iter().flat_map(|(_, segment)| segment.unresolved().map(<[u8]>::to_vec)).collect()
     }
 
-    /// Takes over the segments that dead processes left, oldest first, and drops what may not be kept.
-    pub(crate) fn adopt(&self, generation: u64, now_ms: u64) -> Vec<Adopted> {
-        self.remove_stale_temporaries(now_ms);
-        self.enforce_bounds(now_ms);
-        let mut adopted = Vec::new();
-        for path in self.segments() {
-            let Some(segment) = Adopted::take(&path) else { continue };
-            if segment.generation != generation {
-                // Recorded before somebody said no, or unreadable: never sent.
-                let _ = fs::remove_file(&path);
-            } else if now_ms.saturating_sub(segment.created_ms) > KEEP_MS {
-                let left = Left::Expired(segment.unresolved());
-                let _ = self.finish(&segment.name, segment.records(), segment.mark, left);
-            } else if segment.unresolved() == 0 {
-                let _ = self.finish(&segment.name, segment.records(), segment.mark, Left::Nothing);
-            } else {
-                adopted.push(segment);
+    /// Takes over a segment that a dead process left; `None` when there is nothing to send from it.
+    pub(crate) fn adopt(&self, path: &Path, generation: u64, now_ms: u64) -> Option<Adopted> {
+        let segment = Adopted::take(path)?;
+        match segment.generation() {
+            // Recorded before somebody said no, or unreadable: never sent.
+            None => {
+                let _ = fs::remove_file(path);
             }
+            Some(older) if older < generation => {
+                let _ = fs::remove_file(path);
+            }
+            // Recorded after this process was told: another one's to send.
+            Some(newer) if newer > generation => {}
+            Some(_) if ledger::read(&self.path).is_some_and(|ledger| ledger.has_counted(&segment.stem)) => {
+                // Its process died between counting and unlinking.
+                let _ = fs::remove_file(path);
+            }
+            Some(_) if now_ms.saturating_sub(segment.created_ms()) > KEEP_MS => {
+                let left = Left::Expired(segment.unresolved());
+                let _ = self.finish(&segment.stem, path, segment.records(), segment.mark, left);
+            }
+            Some(_) if segment.unresolved() == 0 => {
+                let _ = self.finish(&segment.stem, path, segment.records(), segment.mark, Left::Nothing);
+            }
+            Some(_) => return Some(segment),
         }
-        adopted
+        None
     }
 
     /// Counts a segment and unlinks it.
-    pub(crate) fn finish(&self, name: &str, records: u64, mark: Mark, left: Left) -> io::Result<Ledger> {
-        let ledger = ledger::count(&self.path, name, records, mark, left)?;
-        fs::remove_file(self.path.join(name))?;
+    pub(crate) fn finish(
+        &self,
+        stem: &str,
+        path: &Path,
+        records: u64,
+        mark: Mark,
+        left: Left,
+    ) -> io::Result<Ledger> {
+        let ledger = ledger::count(&self.path, stem, records, mark, left)?;
+        // A file that stays is known to be counted.
+        let _ = fs::remove_file(path);
         Ok(ledger)
     }
 
-    /// Counts a segment whose every record is resolved and unlinks it.
-    pub(crate) fn finish_resolved(&self, name: &str, records: u64, mark: Mark) -> io::Result<Ledger> {
-        self.finish(name, records, mark, Left::Nothing)
-    }
-
-    /// Drops whole oldest segments until the folder is within its bounds; those of living processes stay.
-    pub(crate) fn enforce_bounds(&self, now_ms: u64) {
-        let segments = self.segments();
-        let sizes: Vec<u64> =
-            segments.iter().map(|path| fs::metadata(path).map_or(0, |data| data.len())).collect();
-        let mut bytes: u64 = sizes.iter().sum();
-        let mut events =
-            if bytes > FOLDER_EVENTS * MIN_RECORD_BYTES { self.count_records(&segments) } else { 0 };
-        for (path, size) in segments.iter().zip(sizes) {
-            let name = path.file_name().unwrap_or_default().to_string_lossy();
-            let expired =
-                segment::created_ms(&name).is_some_and(|made| now_ms.saturating_sub(made) > KEEP_MS);
-            if !expired && bytes <= FOLDER_BYTES && events <= FOLDER_EVENTS {
-                break;
-            }
-            let Some(segment) = Adopted::take(path) else { continue };
-            let left = segment.unresolved();
-            let left = if expired { Left::Expired(left) } else { Left::Evicted(left) };
-            if self.finish(&segment.name, segment.records(), segment.mark, left).is_ok() {
-                bytes = bytes.saturating_sub(size);
-                events = events.saturating_sub(segment.records());
-            }
-        }
-    }
-
-    fn count_records(&self, segments: &[PathBuf]) -> u64 {
-        let count =
-            |path: &PathBuf| fs::read(path).map_or(0, |bytes| Parsed::read(&bytes).records.len() as u64);
-        segments.iter().map(count).sum()
-    }
-
-    /// Counts the oldest of this process's own segments as evicted and unlinks it.
-    pub(crate) fn evict_own(&self, segment: &Owned) {
-        let _ =
-            self.finish(&segment.name, segment.records, segment.mark, Left::Evicted(segment.unresolved()));
+    /// Counts a segment of this process and unlinks it.
+    pub(crate) fn finish_own(&self, segment: &Owned, left: Left) -> io::Result<Ledger> {
+        let path = segment.path().ok_or(io::ErrorKind::NotFound)?;
+        self.finish(&segment.stem, path, segment.records, segment.mark, left)
     }
 
     /// Deletes everything: somebody said no.
     pub(crate) fn purge(&self) -> io::Result<()> {
-        match fs::remove_dir_all(&self.path) {
-            Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
-            _ => Ok(()),
+        let mut tries = 3;
+        loop {
+            tries -= 1;
+            match fs::remove_dir_all(&self.path) {
+                // A process that has not heard yet wrote meanwhile.
+                Err(error) if error.kind() == io::ErrorKind::DirectoryNotEmpty && tries > 0 => {}
+                Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+                _ => return Ok(()),
+            }
         }
     }
 
-    fn remove_stale_temporaries(&self, now_ms: u64) {
-        let Ok(entries) = fs::read_dir(&self.path) else { return };
-        for path in entries.filter_map(|entry| Some(entry.ok()?.path())) {
-            let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
-            let Some(stem) = name.strip_prefix('.').and_then(|name| name.strip_suffix(".tmp")) else {
-                continue;
-            };
-            let modified_ms = || {
-                let modified = fs::metadata(&path).ok()?.modified().ok()?;
-                let since = modified.duration_since(std::time::UNIX_EPOCH).ok()?;
-                u64::try_from(since.as_millis()).ok()
-            };
-            let made_ms = segment::created_ms(stem).or_else(modified_ms).unwrap_or(now_ms);
-            if now_ms.saturating_sub(made_ms) > STALE_TEMPORARY_MS {
-                let _ = fs::remove_file(&path);
-            }
+    /// Deletes what processes left when they died in the middle of writing a file.
+    pub(crate) fn remove_stale_temporaries(&self, now_ms: u64) {
+        files::remove_stale_temporaries(&self.path, now_ms);
+        if let Some(telemetry) = self.path.parent() {
+            files::remove_stale_temporaries(telemetry, now_ms);
         }
     }
 }

@@ -1,8 +1,8 @@
 //! The ledger: what became of segments that are gone.
 //!
 //! One small file beside the segments, changed under the folder's lock.
-//! It remembers the names of the segments it counted last, so that a process that dies between counting and unlinking
-//! leaves a segment that is not counted again.
+//! It remembers the segments it counted last, so that a process that dies between counting and unlinking leaves a
+//! segment that is neither counted nor sent again.
 
 use std::io;
 use std::path::Path;
@@ -10,7 +10,7 @@ use std::path::Path;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use super::segment::Mark;
+use super::format::Mark;
 use crate::files;
 use crate::wire::Losses;
 
@@ -27,7 +27,7 @@ pub(crate) struct Ledger {
     pub(crate) recorded: u64,
     /// Events given up in segments that are gone.
     pub(crate) losses: Losses,
-    /// The segments counted last.
+    /// The segments counted last, by their stems.
     counted: Vec<String>,
 }
 
@@ -42,9 +42,54 @@ pub(crate) enum Left {
     Expired(u64),
 }
 
+impl Ledger {
+    /// Counters that begin.
+    pub(crate) fn new() -> Self {
+        Self { epoch: Uuid::new_v4(), recorded: 0, losses: Losses::default(), counted: Vec::new() }
+    }
+
+    /// Whether a segment was counted, so that what is left of it is nothing but a file.
+    pub(crate) fn has_counted(&self, stem: &str) -> bool {
+        self.counted.iter().any(|counted| counted == stem)
+    }
+
+    /// Adds what a segment says of itself.
+    pub(crate) fn add(&mut self, records: u64, mark: Mark) {
+        let grow = |counter: &mut u64, by: u64| *counter = counter.saturating_add(by);
+        grow(&mut self.recorded, records.saturating_add(mark.unwritten()));
+        grow(&mut self.losses.rejected, mark.rejected);
+        grow(&mut self.losses.too_big, mark.too_big);
+        grow(&mut self.losses.evicted, mark.evicted);
+    }
+
+    /// Adds what another ledger says.
+    pub(crate) fn add_all(&mut self, other: &Self) {
+        self.recorded = self.recorded.saturating_add(other.recorded);
+        let (own, other) = (&mut self.losses, other.losses);
+        own.evicted = own.evicted.saturating_add(other.evicted);
+        own.expired = own.expired.saturating_add(other.expired);
+        own.rejected = own.rejected.saturating_add(other.rejected);
+        own.too_big = own.too_big.saturating_add(other.too_big);
+    }
+
+    /// Adds what a segment says of itself, and what happens to the rest of it.
+    pub(crate) fn add_gone(&mut self, records: u64, mark: Mark, left: Left) {
+        self.add(records, mark);
+        match left {
+            Left::Nothing => {}
+            Left::Evicted(events) => self.losses.evicted = self.losses.evicted.saturating_add(events),
+            Left::Expired(events) => self.losses.expired = self.losses.expired.saturating_add(events),
+        }
+    }
+}
+
 /// Reads the ledger of a journal folder.
 pub(crate) fn read(folder: &Path) -> Option<Ledger> {
     serde_json::from_slice(&std::fs::read(folder.join(NAME)).ok()?).ok()
+}
+
+fn write(folder: &Path, ledger: &Ledger) -> io::Result<()> {
+    files::replace(&folder.join(NAME), &serde_json::to_vec(ledger)?)
 }
 
 /// The ledger of a journal folder; makes it when missing.
@@ -59,31 +104,31 @@ fn locked(folder: &Path) -> io::Result<Ledger> {
     if let Some(ledger) = read(folder) {
         return Ok(ledger);
     }
-    let ledger =
-        Ledger { epoch: Uuid::new_v4(), recorded: 0, losses: Losses::default(), counted: Vec::new() };
-    files::replace(&folder.join(NAME), &serde_json::to_vec(&ledger)?)?;
+    let ledger = Ledger::new();
+    write(folder, &ledger)?;
     Ok(ledger)
 }
 
 /// Counts a segment that goes, once.
-pub(crate) fn count(folder: &Path, name: &str, records: u64, mark: Mark, left: Left) -> io::Result<Ledger> {
+pub(crate) fn count(folder: &Path, stem: &str, records: u64, mark: Mark, left: Left) -> io::Result<Ledger> {
     files::with_folder_locked(folder, || {
         let mut ledger = locked(folder)?;
-        if ledger.counted.iter().any(|counted| counted == name) {
+        if ledger.has_counted(stem) {
             return Ok(ledger);
         }
-        ledger.recorded += records + mark.too_big;
-        ledger.losses.rejected += mark.rejected;
-        ledger.losses.too_big += mark.too_big;
-        match left {
-            Left::Nothing => {}
-            Left::Evicted(events) => ledger.losses.evicted += events,
-            Left::Expired(events) => ledger.losses.expired += events,
-        }
-        ledger.counted.push(name.to_owned());
+        ledger.add_gone(records, mark, left);
+        ledger.counted.push(stem.to_owned());
         let surplus = ledger.counted.len().saturating_sub(REMEMBERED);
         ledger.counted.drain(..surplus);
-        files::replace(&folder.join(NAME), &serde_json::to_vec(&ledger)?)?;
+        write(folder, &ledger)?;
         Ok(ledger)
+    })
+}
+
+/// Begins a new epoch: counters of another installation must not say that the two are one.
+pub(crate) fn begin_epoch(folder: &Path) -> io::Result<()> {
+    files::with_folder_locked(folder, || match read(folder) {
+        None => Ok(()),
+        Some(old) => write(folder, &Ledger { counted: old.counted, ..Ledger::new() }),
     })
 }

@@ -76,6 +76,10 @@ fn classify(error: &ureq::Error) -> Failure {
         ureq::Error::ConnectionFailed => Failure::Connect,
         ureq::Error::Io(error) if error.kind() == std::io::ErrorKind::ConnectionRefused => Failure::Connect,
         ureq::Error::Tls(_) | ureq::Error::Rustls(_) => Failure::Tls,
+        // What TLS finds wrong with a certificate comes as an I/O error around its own.
+        ureq::Error::Io(error) if error.get_ref().is_some_and(|inner| inner.is::<rustls::Error>()) => {
+            Failure::Tls
+        }
         _ => Failure::Broken,
     }
 }

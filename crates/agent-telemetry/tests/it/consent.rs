@@ -206,3 +206,22 @@ fn p12_the_table_for_people_is_what_is_decided() {
 | `true` |  |  |  | not yet shown | plain HTTP to another machine | **held** | endpoint |
 ");
 }
+
+#[test]
+fn p2_a_no_in_one_env_file_stays_whatever_the_next_says() {
+    let file = |inputs: Inputs, name: &'static str, value: &'static str| {
+        inputs.env_file(|asked| (asked == name).then(|| value.to_owned()))
+    };
+    let url = inputs(Some("https://t.example/x"));
+    for (name, no, yes) in [("TELEMETRY_ENABLED", "false", "true"), ("DO_NOT_TRACK", "1", "0")] {
+        let first = file(file(url.clone(), name, no), name, yes);
+        let last = file(file(url.clone(), name, yes), name, no);
+        for inputs in [first, last] {
+            assert_eq!(decision(&inputs, &file_saved(), None).state, State::Off, "{name}");
+        }
+    }
+}
+
+fn file_saved() -> Saved {
+    file("\"on\"", true)
+}

@@ -25,6 +25,7 @@ use agent_telemetry::{Cx, Ended, ErrorClass};
 
 use self::asking::Asking;
 use self::console::{Console, Sink};
+use self::signals::Signals;
 use self::talk::Script;
 use crate::args::RunArgs;
 use crate::failure::Failure;
@@ -34,21 +35,29 @@ use crate::wrapper::Outcome;
 
 /// Runs an agent.
 pub(crate) fn run(args: &RunArgs, startup: &Startup, cx: &Cx) -> Outcome {
-    let result = prepare(args, startup, cx).and_then(|(prepared, mut console)| {
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
-        let runtime =
-            runtime.map_err(|error| Failure::new(ErrorClass::Io, format_args!("no event loop: {error}")))?;
-        let outcome = runtime.block_on(talk::hold(prepared, &mut console));
-        // What still reads stdin would be waited for.
-        runtime.shutdown_background();
-        outcome
-    });
-    result.inspect_err(|failure| {
+    let outcome = listen_and_run(args, startup, cx);
+    outcome.inspect_err(|failure| {
         if let (true, Some(text)) = (args.json, failure.text()) {
             // A reader of events learns it from an event, too; if it is gone, so be it.
             let _ = json::print_error(failure.ended().error.unwrap_or(ErrorClass::Other), text);
         }
     })
+}
+
+fn listen_and_run(args: &RunArgs, startup: &Startup, cx: &Cx) -> Outcome {
+    let broken = |what: &str, error: io::Error| Failure::new(ErrorClass::Io, format_args!("{what}: {error}"));
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    let runtime = runtime.map_err(|error| broken("cannot make an event loop", error))?;
+    // Before anything is said or done, so that whatever is interrupted is recorded as that.
+    let signals = {
+        let _inside = runtime.enter();
+        Signals::listen().map_err(|error| broken("cannot listen to signals", error))?
+    };
+    let (prepared, mut console) = prepare(args, startup, cx)?;
+    let outcome = runtime.block_on(talk::hold(prepared, &mut console, signals));
+    // What still reads stdin would be waited for.
+    runtime.shutdown_background();
+    outcome
 }
 
 /// A conversation that can begin.

@@ -8,7 +8,9 @@ mod explain;
 mod flush;
 mod log;
 mod page;
+mod prove_off;
 mod reset_id;
+mod stats;
 mod status;
 mod time;
 
@@ -22,13 +24,15 @@ use crate::startup::{NAME, Startup};
 use crate::wrapper::Outcome;
 
 /// Runs one of them.
-pub(crate) fn run(args: &TelemetryArgs, startup: &Startup, as_plugin: bool) -> Outcome {
-    let Some(command) = &args.command else { return help(as_plugin) };
+pub(crate) fn run(args: &TelemetryArgs, startup: &Startup) -> Outcome {
+    let Some(command) = &args.command else { return help(startup) };
     match command {
         TelemetryCommand::Status { json, check } => status::run(startup, *json, *check),
         TelemetryCommand::Enable => enable::run(startup),
         TelemetryCommand::Disable { purge } => disable::run(startup, *purge),
         TelemetryCommand::Log(args) => log::run(args, startup),
+        TelemetryCommand::Stats { json } => stats::run(startup, *json),
+        TelemetryCommand::ProveOff(args) => prove_off::run(args),
         TelemetryCommand::Flush { timeout } => flush::run(startup, *timeout),
         TelemetryCommand::Explain { what, json, markdown } => match (what, markdown) {
             (None, true) => explain::page(),
@@ -39,8 +43,8 @@ pub(crate) fn run(args: &TelemetryArgs, startup: &Startup, as_plugin: bool) -> O
     }
 }
 
-fn help(as_plugin: bool) -> Outcome {
-    let mut command = args::command(as_plugin);
+fn help(startup: &Startup) -> Outcome {
+    let mut command = args::command(startup.as_plugin());
     command.build();
     if let Some(telemetry) = command.find_subcommand_mut("telemetry") {
         output::styled_data(&telemetry.render_help().ansi().to_string())?;
@@ -60,9 +64,9 @@ fn not_reached() -> Outcome {
     Err(Failure::quiet(Ended::failure(1, ErrorClass::Other)))
 }
 
-/// A choice that could not be saved.
-fn not_saved(error: &std::io::Error) -> Failure {
-    Failure::new(ErrorClass::Io, format_args!("the choice could not be saved: {error}"))
+/// Something that could not be saved or deleted.
+fn not_done(what: &str, error: &std::io::Error) -> Failure {
+    Failure::new(ErrorClass::Io, format_args!("{what}: {error}"))
         .hint("TELEMETRY_ENABLED=false in the environment turns telemetry off without a file")
 }
 

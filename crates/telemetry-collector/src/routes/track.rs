@@ -31,7 +31,7 @@ pub(crate) async fn track(State(app): State<App>, request: Request) -> Result<Js
     if app.is_ending() {
         return Err(ApiError::draining());
     }
-    let parsed = ingest::parse(&body, &app.catalogue, app.now_ms(), Uuid::now_v7).map_err(refusal)?;
+    let parsed = ingest::parse(&body, &app.catalogues, app.now_ms(), Uuid::now_v7).map_err(refusal)?;
     let stored = app.queue.store(parsed.batch).await.map_err(|error| match error {
         QueueError::Full => ApiError::unavailable(
             "queue_full",

@@ -44,9 +44,7 @@ fn no_message() -> Failure {
 }
 
 /// Holds a conversation until its end, or until a signal ends it; a second signal does not wait for tools to stop.
-pub(super) async fn hold(prepared: Prepared, console: &mut Console) -> Outcome {
-    let mut signals = Signals::listen()
-        .map_err(|error| Failure::new(ErrorClass::Io, format_args!("cannot listen to signals: {error}")))?;
+pub(super) async fn hold(prepared: Prepared, console: &mut Console, mut signals: Signals) -> Outcome {
     let cancel = console.cancel.clone();
     let mut talk = pin!(converse(prepared, console));
     let mut caught = None;

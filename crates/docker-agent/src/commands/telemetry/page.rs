@@ -8,5 +8,5 @@ const WORDS: &str = include_str!("page.md");
 /// The whole page.
 pub(super) fn markdown(doc: &CatalogueDoc) -> String {
     let generated = catalogue::markdown(doc);
-    format!("{WORDS}\n{}\n", generated.trim_end())
+    format!("{}\n\n{}\n", WORDS.trim_end(), generated.trim_end())
 }
