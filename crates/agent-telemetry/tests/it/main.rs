@@ -7,9 +7,12 @@
 mod consent;
 mod definitions;
 mod delivery;
+mod faults;
+mod folder;
 mod held;
 mod journal;
 mod off;
 mod process;
 mod seen;
 mod server;
+mod tls;
