@@ -246,7 +246,11 @@ impl Telemetry {
             live = recorder.changed.wait_timeout(live, wait).unwrap_or_else(PoisonError::into_inner).0;
         }
         live.flush_until = None;
+        let in_flight = if let Sender::InFlight(since) = live.sender { Some(since) } else { None };
         drop(live);
+        if let Some(since) = in_flight {
+            sender::remember_no_answer(recorder, since.elapsed());
+        }
         let left = left();
         let elsewhere = || "another process is still writing or sending them".to_owned();
         Flushed { left, reason: (left > 0).then(|| reason.unwrap_or_else(elsewhere)) }

@@ -54,21 +54,45 @@ pub(crate) fn replace(path: &Path, bytes: &[u8]) -> io::Result<()> {
     })
 }
 
+/// A file that this process has locked.
+///
+/// Unlocked explicitly: closing it is not enough while a program that was just started still has a copy of the handle.
+#[derive(Debug)]
+pub(crate) struct Locked(File);
+
+impl Locked {
+    /// Locks a file that nobody else has locked.
+    pub(crate) fn try_new(file: File) -> Result<Self, TryLockError> {
+        file.try_lock().map(|()| Self(file))
+    }
+}
+
+impl std::ops::Deref for Locked {
+    type Target = File;
+
+    fn deref(&self) -> &File {
+        &self.0
+    }
+}
+
+impl Drop for Locked {
+    fn drop(&mut self) {
+        let _ = self.0.unlock();
+    }
+}
+
 /// Runs something while no other process changes files in the folder; fails when another one does for too long.
 pub(crate) fn with_folder_locked<T>(folder: &Path, work: impl FnOnce() -> io::Result<T>) -> io::Result<T> {
     // A folder can be locked where flock(2) is used; elsewhere opening it fails and the rename alone must do.
-    let folder = File::open(folder).ok();
-    if let Some(folder) = &folder {
-        lock(folder)?;
-    }
+    let _locked = File::open(folder).ok().map(wait_for_lock).transpose()?;
     work()
 }
 
-fn lock(file: &File) -> io::Result<()> {
+fn wait_for_lock(file: File) -> io::Result<Locked> {
     let mut deadline = None;
     loop {
         match file.try_lock() {
-            Ok(()) => return Ok(()),
+            Ok(()) => return Ok(Locked(file)),
             Err(TryLockError::Error(error)) => return Err(error),
             Err(TryLockError::WouldBlock) => {
                 let deadline = *deadline.get_or_insert_with(|| Instant::now() + LOCK_PATIENCE);

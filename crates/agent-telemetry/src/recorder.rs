@@ -159,11 +159,11 @@ impl Recorder {
                 live.keep_memory_bounds();
                 Owned::in_memory(now_ms)
             }
-            Err(error) if is_full(&error) => {
+            Err(error) if is_unwritable(&error) => return Err(Outcome::Suppressed(Suppressed::NoJournal)),
+            Err(_) => {
                 live.unwritten = live.unwritten.saturating_add(1);
                 return Err(Outcome::Dropped(Dropped::Io));
             }
-            Err(_) => return Err(Outcome::Suppressed(Suppressed::NoJournal)),
         };
         live.push(segment);
         Ok(())
@@ -208,21 +208,17 @@ impl Recorder {
 
     /// Starts or wakes the sender's thread, unless an attempt would be in vain.
     fn wake_sender(self: &Arc<Self>, live: &mut Live, now_ms: u64) {
-        match live.sender {
-            Sender::None => {
-                if live.may_start(self, now_ms) {
-                    sender::start(self, live);
-                }
+        if live.sender == Sender::None {
+            if live.may_start(self, now_ms) {
+                sender::start(self, live);
             }
-            Sender::Idle => {
-                // Not idle any more, whether it has woken up yet or not.
-                live.sender = Sender::Busy;
-                self.changed.notify_all();
-            }
-            // Otherwise it looks for work again before it waits.
-            Sender::OutOfTime => self.changed.notify_all(),
-            Sender::Impossible | Sender::Busy | Sender::InFlight(_) | Sender::Paused => {}
+        } else if matches!(live.sender, Sender::Idle | Sender::OutOfTime)
+            && live.has_time_for_a_request(Instant::now())
+        {
+            live.sender = Sender::Busy;
+            self.changed.notify_all();
         }
+        // Otherwise it looks for work again before it waits.
     }
 
     /// Whether somebody said no since this process started, or said something that makes its events void.
@@ -238,10 +234,10 @@ impl Recorder {
     }
 }
 
-/// Whether there is no room on the disk, which is another thing than a folder that nobody may write to.
-fn is_full(error: &io::Error) -> bool {
-    use io::ErrorKind::{FileTooLarge, QuotaExceeded, StorageFull};
-    matches!(error.kind(), StorageFull | QuotaExceeded | FileTooLarge)
+/// Whether this is a place where nobody may write, which is another thing than a full disk.
+fn is_unwritable(error: &io::Error) -> bool {
+    use io::ErrorKind::{AlreadyExists, NotADirectory, NotFound, PermissionDenied, ReadOnlyFilesystem};
+    matches!(error.kind(), AlreadyExists | NotADirectory | NotFound | PermissionDenied | ReadOnlyFilesystem)
 }
 
 impl fmt::Debug for Recorder {

@@ -135,6 +135,9 @@ pub(crate) enum TelemetryCommand {
         /// Print the documentation's page
         #[arg(long, conflicts_with_all = ["json", "what"])]
         markdown: bool,
+        /// Print a JSON Schema of the records
+        #[arg(long, conflicts_with_all = ["json", "what", "markdown"])]
+        schema: bool,
     },
     /// Show a sample of each event, with invented values
     Preview,

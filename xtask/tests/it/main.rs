@@ -8,5 +8,6 @@ mod chat;
 mod consent;
 mod killed;
 mod machine;
+mod network;
 mod sink;
 mod traced;

@@ -8,12 +8,12 @@ use crate::machine::{Machine, Programs, tool};
 use crate::sink::{BlackHole, closed_port};
 
 /// A traced run: every line of strace, with the process or thread that made the call first.
-struct Trace {
-    output: Output,
-    lines: Vec<String>,
+pub(crate) struct Trace {
+    pub(crate) output: Output,
+    pub(crate) lines: Vec<String>,
 }
 
-fn trace(machine: &Machine, strace: &Path, arguments: &[&str]) -> Trace {
+pub(crate) fn trace(machine: &Machine, strace: &Path, arguments: &[&str]) -> Trace {
     let file = machine.work().join("trace");
     let output = machine
         .command(strace)
@@ -51,7 +51,7 @@ impl Trace {
     }
 
     /// The thread that the program began with.
-    fn main_thread(&self) -> &str {
+    pub(crate) fn main_thread(&self) -> &str {
         self.lines[0].split_whitespace().next().unwrap()
     }
 }

@@ -1,13 +1,13 @@
 //! A segment that a dead process left, locked by this one.
 
 use std::fs::{self, File};
-use std::io::{self, Read as _, Write as _};
+use std::io::{Read as _, Write as _};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
 use super::format::{Header, Mark, Parsed, SegmentName};
 use super::owned::{Batch, Owned};
-use crate::files;
+use crate::files::{self, Locked};
 
 /// A lock of another boot or another machine says nothing; then a segment must have been silent for this long.
 const SILENCE: Duration = Duration::from_secs(10 * 60);
@@ -19,7 +19,7 @@ const MAX_SEGMENT_READ: u64 = 4 * 1024 * 1024;
 pub(crate) struct Adopted {
     pub(crate) stem: String,
     pub(crate) path: PathBuf,
-    file: File,
+    file: Locked,
     parsed: Parsed,
     pub(crate) mark: Mark,
 }
@@ -28,14 +28,15 @@ impl Adopted {
     /// Takes over a segment; `None` when its writer may be alive or it is gone.
     pub(super) fn take(path: &Path) -> Option<Self> {
         let stem = SegmentName::of(path)?.stem.to_owned();
-        let mut file = files::private().read(true).append(true).open(path).ok()?;
-        file.try_lock().ok()?;
+        let file = files::private().read(true).append(true).open(path).ok()?;
+        let file = Locked::try_new(file).ok()?;
         let metadata = file.metadata().ok()?;
         if !has_link(&metadata) {
             return None;
         }
         let mut bytes = Vec::new();
-        io::Read::by_ref(&mut file).take(MAX_SEGMENT_READ).read_to_end(&mut bytes).ok()?;
+
+        (&*file).take(MAX_SEGMENT_READ).read_to_end(&mut bytes).ok()?;
         let parsed = Parsed::read(bytes);
         if !parsed.header.as_ref().is_some_and(Header::is_of_this_boot) && !is_silent(&metadata) {
             return None;
@@ -94,7 +95,8 @@ impl Adopted {
         self.mark.done += records;
         self.mark.rejected += rejected;
         if let Ok(line) = self.mark.line() {
-            let _ = self.file.write_all(&line);
+            let mut file: &File = &self.file;
+            let _ = file.write_all(&line);
         }
     }
 }

@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use super::SEGMENT_BYTES;
 use super::format::{self, Header, Mark, Parsed, is_record};
-use crate::files;
+use crate::files::{self, Locked};
 
 /// A segment that this process writes.
 #[derive(Debug)]
@@ -31,7 +31,7 @@ pub(crate) struct Owned {
 
 #[derive(Debug)]
 enum Store {
-    File(Arc<File>, PathBuf),
+    File(Arc<Locked>, PathBuf),
     /// Where nothing can be written: lost with the process.
     Memory(Vec<u8>),
 }
@@ -42,9 +42,9 @@ impl Owned {
         let stem = format::new_stem(header.created_ms);
         let name = format::file_name(&stem, None);
         let (temporary, path) = (folder.join(format!(".{name}.tmp")), folder.join(name));
-        let mut file = files::private().read(true).append(true).create_new(true).open(&temporary)?;
-        let written = begin(&mut file, header);
-        let len = written.and_then(|len| fs::rename(&temporary, &path).map(|()| len)).inspect_err(|_| {
+        let file = files::private().read(true).append(true).create_new(true).open(&temporary)?;
+        let begun = begin(file, header).and_then(|begun| fs::rename(&temporary, &path).map(|()| begun));
+        let (file, len) = begun.inspect_err(|_| {
             let _ = fs::remove_file(&temporary);
         })?;
         Ok(Self {
@@ -60,7 +60,7 @@ impl Owned {
     }
 
     /// Goes on with a segment that a dead process left; its lock is held and its lines are whole.
-    pub(super) fn resume(stem: String, path: PathBuf, file: File, parsed: &Parsed) -> Self {
+    pub(super) fn resume(stem: String, path: PathBuf, file: Locked, parsed: &Parsed) -> Self {
         Self {
             stem,
             store: Store::File(Arc::new(file), path),
@@ -189,18 +189,18 @@ impl Owned {
     }
 }
 
-fn begin(file: &mut File, header: &Header) -> io::Result<u64> {
-    file.lock()?;
+fn begin(file: File, header: &Header) -> io::Result<(Locked, u64)> {
+    let file = Locked::try_new(file)?;
     let mut line = serde_json::to_vec(header)?;
     line.push(b'\n');
-    file.write_all(&line)?;
-    Ok(line.len() as u64)
+    (&*file).write_all(&line)?;
+    Ok((file, line.len() as u64))
 }
 
 /// Where the unsent part of a segment is. The file is read by its handle: its folder may be gone.
 #[derive(Debug)]
 pub(crate) enum Tail {
-    File(Arc<File>, Range<u64>),
+    File(Arc<Locked>, Range<u64>),
     Memory(Arc<[u8]>),
 }
 

@@ -45,7 +45,7 @@ impl Thread {
             Err(Failure::Timeout) if timeout < delivery::REQUEST_TIMEOUT => {
                 // Whoever flushed had no more time: that says nothing about the endpoint.
                 remember_no_answer(&recorder, took);
-                return After::Pause;
+                return if recorder.lock().abandoned { After::Stop } else { After::Pause };
             }
             Err(_) => Verdict::Retry { after_ms: None },
         };

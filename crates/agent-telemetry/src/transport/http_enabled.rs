@@ -3,7 +3,7 @@
 //! The only module that names the HTTP client.
 //! The system's root certificates are loaded here, on the sender's thread, and only for HTTPS.
 
-use std::io::Read as _;
+use std::io::{self, Read as _};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -64,7 +64,7 @@ impl Transport for Http {
             Ok(_) => Ok(Response { status, retry_after, body }),
             // The status alone settles what became of the records.
             Err(_) if !(200..300).contains(&status) => Ok(Response { status, retry_after, body: Vec::new() }),
-            Err(_) => Err(Failure::Broken),
+            Err(error) => Err(classify_io(&error)),
         }
     }
 }
@@ -74,12 +74,23 @@ fn classify(error: &ureq::Error) -> Failure {
         ureq::Error::HostNotFound => Failure::Resolve,
         ureq::Error::Timeout(_) => Failure::Timeout,
         ureq::Error::ConnectionFailed => Failure::Connect,
-        ureq::Error::Io(error) if error.kind() == std::io::ErrorKind::ConnectionRefused => Failure::Connect,
         ureq::Error::Tls(_) | ureq::Error::Rustls(_) => Failure::Tls,
-        // What TLS finds wrong with a certificate comes as an I/O error around its own.
-        ureq::Error::Io(error) if error.get_ref().is_some_and(|inner| inner.is::<rustls::Error>()) => {
-            Failure::Tls
-        }
+        ureq::Error::Io(error) => classify_io(error),
         _ => Failure::Broken,
+    }
+}
+
+/// What TLS finds wrong with a certificate, and what the client finds wrong while a body is read, come as an I/O error
+/// around their own.
+fn classify_io(error: &io::Error) -> Failure {
+    let inner = error.get_ref();
+    match inner.and_then(|inner| inner.downcast_ref::<ureq::Error>()) {
+        Some(inner) => classify(inner),
+        None if inner.is_some_and(|inner| inner.is::<rustls::Error>()) => Failure::Tls,
+        None => match error.kind() {
+            io::ErrorKind::ConnectionRefused => Failure::Connect,
+            io::ErrorKind::TimedOut => Failure::Timeout,
+            _ => Failure::Broken,
+        },
     }
 }

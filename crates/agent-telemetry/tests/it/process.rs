@@ -6,11 +6,15 @@ use std::time::{Duration, Instant};
 
 use agent_telemetry::events::{CommandEnded, SessionEnded, SessionStarted, TokensUsed, ToolCalled};
 use agent_telemetry::{
-    Cx, Dirs, Ended, Inputs, Name, Provider, SessionOutcome, Telemetry, ToolKind, Usage, catalogue,
+    Cx, Dirs, Ended, Inputs, Name, Outcome, Provider, SessionOutcome, Status, Telemetry, ToolKind, Usage,
+    catalogue,
 };
 use serde_json::Value;
 
 use crate::server::Server;
+
+/// Longer than anything here takes.
+pub(crate) const LONG: Duration = Duration::from_secs(20);
 
 catalogue! {
     pub(crate) static CATALOGUE = {
@@ -52,6 +56,12 @@ impl Machine {
         self
     }
 
+    /// Another machine on which the environment says the same, and more.
+    pub(crate) fn with_all<'a>(like: &Self, more: impl IntoIterator<Item = (&'a str, &'a str)>) -> Self {
+        let same = Self { home: tempfile::tempdir().unwrap(), variables: like.variables.clone() };
+        more.into_iter().fold(same, |machine, (name, value)| machine.with(name, value))
+    }
+
     /// A process of the tool.
     pub(crate) fn process(&self) -> Telemetry {
         let lookup = |name: &str| {
@@ -72,22 +82,54 @@ impl Machine {
     }
 
     /// Sends what may be sent; returns what is left.
+    ///
+    /// An earlier handle in this test process is no dead process yet: its sender may need a moment to let go.
     pub(crate) fn flush(&self) -> u64 {
-        self.process().flush(Duration::from_secs(20)).left
+        let deadline = Instant::now() + LONG;
+        loop {
+            let flushed = self.process().flush(LONG);
+            let is_free = !flushed.reason.is_some_and(|reason| reason.contains("another process"));
+            if flushed.left == 0 || is_free || Instant::now() > deadline {
+                return flushed.left;
+            }
+            std::thread::yield_now();
+        }
     }
 
-    /// Flushes until nothing is left; the sender of an earlier handle in this test process may still hold its segment
-    /// for a moment.
-    pub(crate) fn flush_all(&self) {
-        let deadline = Instant::now() + Duration::from_secs(20);
-        while self.flush() > 0 {
-            assert!(Instant::now() < deadline, "{:?}", self.process().status());
+    /// Flushes until nothing is left, whatever goes wrong meanwhile.
+    pub(crate) fn flush_all(&self) -> u64 {
+        let deadline = Instant::now() + LONG;
+        loop {
+            let left = self.flush();
+            if left == 0 || Instant::now() > deadline {
+                return left;
+            }
             std::thread::yield_now();
+        }
+    }
+
+    /// Flushes until the status is as wanted.
+    pub(crate) fn until(&self, wanted: impl Fn(&Status) -> bool) {
+        let deadline = Instant::now() + LONG;
+        while !wanted(&self.process().status()) {
+            assert!(Instant::now() < deadline, "{:?}", self.process().status());
+            let _ = self.process().flush(LONG);
         }
     }
 
     pub(crate) fn state(&self) -> PathBuf {
         self.home.path().join(".local/state/acme/telemetry")
+    }
+
+    /// The segments in the journal, oldest first.
+    pub(crate) fn segments(&self) -> Vec<PathBuf> {
+        let entries = std::fs::read_dir(self.state().join("journal")).into_iter().flatten();
+        let mut found: Vec<PathBuf> = entries
+            .map(|entry| entry.unwrap().path())
+            .filter(|path| path.extension().is_some_and(|extension| extension == "seg"))
+            .collect();
+        found.sort();
+        found
     }
 
     pub(crate) fn consent_file(&self) -> PathBuf {
@@ -114,7 +156,20 @@ impl Machine {
 
     /// Starts this test binary again as a process of the tool that plays `role`.
     pub(crate) fn spawn(&self, role: &str) -> Child {
-        let mut command = Command::new(std::env::current_exe().unwrap());
+        self.start(Command::new(std::env::current_exe().unwrap()), role)
+    }
+
+    /// What a process that plays `role` says, after a shell did `first`.
+    pub(crate) fn ask(&self, first: &str, role: &str) -> Vec<String> {
+        let mut shell = Command::new("/bin/sh");
+        shell.args(["-c", &format!("{first}\nexec \"$0\" \"$@\"")]).arg(std::env::current_exe().unwrap());
+        let output = self.start(shell, role).wait_with_output().unwrap();
+        assert!(output.status.success(), "{role}: {}", output.status);
+        let said = String::from_utf8(output.stdout).unwrap();
+        said.lines().filter_map(|line| Some(line.split_once("says: ")?.1.to_owned())).collect()
+    }
+
+    fn start(&self, mut command: Command, role: &str) -> Child {
         command.args(["--exact", "process::child", "--nocapture", "--test-threads=1"]).env_clear();
         command.env("HOME", self.home.path()).env("ROLE", role).stdout(Stdio::piped()).stderr(Stdio::null());
         command.envs(self.variables.iter().map(|(name, value)| (name, value)));
@@ -191,8 +246,42 @@ fn child() {
             }
             kill_self();
         }
+        "waits-for-an-answer" => {
+            let receipt = telemetry.cx().record_tool_call("read_file", "", "root", Duration::ZERO, None);
+            println!("says: {:?}", receipt.wait(LONG));
+        }
+        "flushes-for-300-ms" => {
+            let flushed = telemetry.flush(Duration::from_millis(300));
+            println!("says: {} {}", flushed.left, flushed.reason.unwrap_or_default());
+        }
+        "flushes" => println!("says: {}", telemetry.flush(LONG).left),
+        "records-a-hundred" => {
+            let record = |_| telemetry.cx().record_tool_call("read_file", "", "root", Duration::ZERO, None);
+            let receipts: Vec<_> = (0..100).map(record).collect();
+            let kept = |receipt: &&agent_telemetry::Receipt| {
+                matches!(receipt.wait(Duration::ZERO), Outcome::Journaled)
+            };
+            println!("says: {}", receipts.iter().filter(kept).count());
+        }
+        "has-no-memory-for-a-thread" => {
+            let cx = telemetry.cx();
+            limit_address_space();
+            let receipt = cx.record_tool_call("read_file", "", "root", Duration::ZERO, None);
+            println!("says: {:?}", receipt.wait(LONG));
+            println!("says: {}", telemetry.flush(LONG).reason.unwrap_or_default());
+        }
         other => panic!("no role {other}"),
     }
+}
+
+/// Leaves this process less memory than a thread's stack takes.
+fn limit_address_space() {
+    use rustix::process::{Resource, Rlimit, setrlimit};
+    let status = std::fs::read_to_string("/proc/self/status").unwrap();
+    let size =
+        status.lines().find_map(|line| line.strip_prefix("VmSize:")?.split_whitespace().next()).unwrap();
+    let limit = Some((size.parse::<u64>().unwrap() + 512) * 1024);
+    setrlimit(Resource::As, Rlimit { current: limit, maximum: limit }).unwrap();
 }
 
 fn kill_self() {

@@ -34,10 +34,9 @@ pub(crate) fn run(args: &TelemetryArgs, startup: &Startup) -> Outcome {
         TelemetryCommand::Stats { json } => stats::run(startup, *json),
         TelemetryCommand::ProveOff(args) => prove_off::run(args),
         TelemetryCommand::Flush { timeout } => flush::run(startup, *timeout),
-        TelemetryCommand::Explain { what, json, markdown } => match (what, markdown) {
-            (None, true) => explain::page(),
-            _ => explain::run(what.as_deref(), *json),
-        },
+        TelemetryCommand::Explain { markdown: true, .. } => explain::page(),
+        TelemetryCommand::Explain { schema: true, .. } => explain::schema(),
+        TelemetryCommand::Explain { what, json, .. } => explain::run(what.as_deref(), *json),
         TelemetryCommand::Preview => preview(),
         TelemetryCommand::ResetId => reset_id::run(startup),
     }

@@ -30,6 +30,13 @@ pub(super) fn run(what: Option<&str>, json: bool) -> Outcome {
     Ok(Ended::SUCCESS)
 }
 
+/// The records as a JSON Schema, for whoever wants to check them with tools of their own.
+pub(super) fn schema() -> Outcome {
+    let schema = crate::CATALOGUE.document(NAME).json_schema();
+    output::data(&format!("{}\n", serde_json::to_string_pretty(&schema).unwrap_or_default()))?;
+    Ok(Ended::SUCCESS)
+}
+
 fn pretty(doc: &CatalogueDoc) -> String {
     format!("{}\n", serde_json::to_string_pretty(doc).unwrap_or_default())
 }
