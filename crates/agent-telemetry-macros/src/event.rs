@@ -2,13 +2,22 @@
 //!
 //! Every missing sentence is a compile error that says what to write, because the sentence is what users read.
 
-use proc_macro2::TokenStream;
+use std::collections::{BTreeMap, BTreeSet};
+
+use proc_macro2::{Ident, TokenStream};
 use quote::quote;
 use syn::{Attribute, Data, DeriveInput, Error, Field, Fields, LitStr, Result};
 
+/// The properties of `agent_telemetry::events::Common`; a test compares the two.
+const COMMON: [&str; 7] = ["user_uuid", "version", "os", "arch", "os_language", "caller", "schema"];
+
 pub(crate) fn expand_event(input: &DeriveInput) -> Result<TokenStream> {
     let event = EventAttributes::parse(input)?;
-    let properties = expand_properties(input)?;
+    let mut taken = COMMON.to_vec();
+    if event.action.is_some() {
+        taken.push("action");
+    }
+    let properties = expand(input, &taken)?;
     let EventAttributes { name, action, since, review, why, about } = event;
     let action = match &action {
         Some(action) => quote!(::core::option::Option::Some(#action)),
@@ -33,10 +42,14 @@ pub(crate) fn expand_event(input: &DeriveInput) -> Result<TokenStream> {
 }
 
 pub(crate) fn expand_properties(input: &DeriveInput) -> Result<TokenStream> {
+    expand(input, &[])
+}
+
+fn expand(input: &DeriveInput, taken: &[&str]) -> Result<TokenStream> {
     if let Some(param) = input.generics.params.first() {
         return Err(Error::new_spanned(
             param,
-            "an event has no generic parameters: its fields' types are its privacy",
+            "an event has no generic parameters: which types its fields have is what keeps it private",
         ));
     }
     let fields = match &input.data {
@@ -46,22 +59,34 @@ pub(crate) fn expand_properties(input: &DeriveInput) -> Result<TokenStream> {
         },
         _ => return Err(Error::new_spanned(&input.ident, "an event is a struct with named fields")),
     };
+    let mut names = BTreeSet::new();
     let mut defs = Vec::new();
     let mut writes = Vec::new();
     for field in fields {
         let Some(ident) = &field.ident else { continue };
-        let FieldAttributes { name, why, since } = FieldAttributes::parse(field)?;
+        let FieldAttributes { name, why, since } = FieldAttributes::parse(ident, field)?;
+        if !names.insert(name.clone()) {
+            return Err(Error::new_spanned(ident, format!("two properties are named `{name}`; rename one")));
+        }
+        if taken.contains(&name.as_str()) {
+            return Err(Error::new_spanned(
+                ident,
+                format!("this event has a property named `{name}` already; rename this one"),
+            ));
+        }
         let ty = &field.ty;
+        // The same path each time, so that a type that cannot be a property is one error, at that type.
+        let value = quote!(<#ty as ::agent_telemetry::Value>);
         defs.push(quote! {
             ::agent_telemetry::FieldDef {
                 name: #name,
-                kind: <#ty as ::agent_telemetry::Value>::KIND,
-                required: <#ty as ::agent_telemetry::Value>::REQUIRED,
+                kind: #value::KIND,
+                required: #value::REQUIRED,
                 why: #why,
                 since: #since,
             }
         });
-        writes.push(quote!(out.field(#name, &self.#ident);));
+        writes.push(quote!(#value::write_member(&self.#ident, #name, out);));
     }
     let ident = &input.ident;
     Ok(quote! {
@@ -97,6 +122,11 @@ impl EventAttributes {
         let review =
             need("review", "the date, YYYY-MM-DD, when somebody must decide whether it is still needed")?;
         let why = need("why", "a sentence for users: why this event is collected")?;
+        check_name(&input.ident, "name", &name)?;
+        if let Some(action) = given.get("action") {
+            check_name(&input.ident, "action", action)?;
+        }
+        check_since(&input.ident, &since)?;
         check_date(&input.ident, &review)?;
         check_sentence(&input.ident, &why)?;
         let about = doc_line(&input.attrs).ok_or_else(|| {
@@ -116,35 +146,35 @@ struct FieldAttributes {
 }
 
 impl FieldAttributes {
-    fn parse(field: &Field) -> Result<Self> {
+    fn parse(ident: &Ident, field: &Field) -> Result<Self> {
         let given = key_values(&field.attrs, "field", &["name", "why", "since"])?;
-        let ident = field.ident.as_ref().map(ToString::to_string).unwrap_or_default();
         let need = |key: &str, what: &str| {
             given.get(key).cloned().ok_or_else(|| {
-                Error::new_spanned(field, format!("field `{ident}`: add #[field({key} = \"…\")]: {what}"))
+                Error::new_spanned(ident, format!("field `{ident}`: add #[field({key} = \"…\")]: {what}"))
             })
         };
         let why = need("why", "a sentence for users: what this value is needed for")?;
         let since = need("since", "the version that first collects it, such as \"0.1.0\"")?;
-        check_sentence(field, &why)?;
-        Ok(Self { name: given.get("name").cloned().unwrap_or(ident), why, since })
+        check_sentence(ident, &why)?;
+        check_since(ident, &since)?;
+        let name = given.get("name").cloned().unwrap_or_else(|| ident.to_string());
+        check_name(ident, "name", &name)?;
+        Ok(Self { name, why, since })
     }
 }
 
-fn key_values(
-    attributes: &[Attribute],
-    of: &str,
-    allowed: &[&str],
-) -> Result<std::collections::BTreeMap<String, String>> {
-    let mut found = std::collections::BTreeMap::new();
+fn key_values(attributes: &[Attribute], of: &str, allowed: &[&str]) -> Result<BTreeMap<String, String>> {
+    let mut found = BTreeMap::new();
     for attribute in attributes.iter().filter(|a| a.path().is_ident(of)) {
         attribute.parse_nested_meta(|meta| {
             let Some(key) = allowed.iter().find(|key| meta.path.is_ident(key)) else {
                 return Err(meta.error(format!("expected one of: {}", allowed.join(", "))));
             };
             let text = meta.value()?.parse::<LitStr>()?.value();
-            found.insert((*key).to_owned(), text);
-            Ok(())
+            match found.insert((*key).to_owned(), text) {
+                None => Ok(()),
+                Some(_) => Err(meta.error(format!("`{key}` is given twice"))),
+            }
         })?;
     }
     Ok(found)
@@ -158,6 +188,33 @@ fn check_sentence(at: impl quote::ToTokens, why: &str) -> Result<()> {
         ));
     }
     Ok(())
+}
+
+/// Names are written to the wire as they are, and are columns and JSON keys elsewhere.
+fn check_name(at: impl quote::ToTokens, key: &str, name: &str) -> Result<()> {
+    let valid = name.len() <= 64
+        && name.starts_with(|c: char| c.is_ascii_lowercase())
+        && name.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'_');
+    if valid {
+        Ok(())
+    } else {
+        Err(Error::new_spanned(
+            at,
+            format!("`{key} = \"{name}\"` is not in snake case; write lower-case letters, digits and `_`"),
+        ))
+    }
+}
+
+fn check_since(at: impl quote::ToTokens, version: &str) -> Result<()> {
+    let number = |part: &str| !part.is_empty() && part.bytes().all(|b| b.is_ascii_digit());
+    if version.split('.').count() == 3 && version.split('.').all(number) {
+        Ok(())
+    } else {
+        Err(Error::new_spanned(
+            at,
+            format!("`since = \"{version}\"` is not a release; write three numbers, such as \"0.1.0\""),
+        ))
+    }
 }
 
 fn check_date(at: impl quote::ToTokens, date: &str) -> Result<()> {

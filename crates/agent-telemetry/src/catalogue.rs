@@ -7,6 +7,7 @@
 mod check;
 mod doc;
 mod explain;
+mod schema;
 
 pub use check::{Checked, CheckedValue, RejectCode, Rejection};
 pub use doc::{CatalogueDoc, EventDoc, FieldDoc, KindDoc};
@@ -114,7 +115,7 @@ impl CommandPath {
     }
 }
 
-impl sealed::Sealed for CommandPath {}
+impl sealed::Allowed for CommandPath {}
 impl Value for CommandPath {
     const KIND: Kind = Kind::Command;
 
@@ -135,7 +136,7 @@ impl FlagSet {
     pub const EMPTY: Self = Self { bits: 0, words: &[] };
 }
 
-impl sealed::Sealed for FlagSet {}
+impl sealed::Allowed for FlagSet {}
 impl Value for FlagSet {
     const KIND: Kind = Kind::Flags;
 

@@ -4,9 +4,11 @@
 //! "On" without an explicit yes means: on after the notice was shown in an earlier run.
 
 mod file;
+mod table;
 
 pub use file::{Choice, ConsentFile, Notice, Saved};
 pub(crate) use file::{read, update};
+pub use table::table;
 
 use crate::endpoint::Endpoint;
 use crate::inputs::Inputs;
@@ -234,6 +236,16 @@ impl Switch {
             Self::Off | Self::Unclear => Effect::Off,
         }
     }
+}
+
+/// Whether a value of `TELEMETRY_ENABLED` means off.
+pub(crate) fn enabled_says_no(value: Option<&str>) -> bool {
+    Switch::read(value).effect() == Effect::Off
+}
+
+/// Whether a value of `DO_NOT_TRACK` means off.
+pub(crate) fn do_not_track_says_no(value: Option<&str>) -> bool {
+    do_not_track(value) == Effect::Off
 }
 
 /// <https://consoledonottrack.com>: any value opts out, but for the usual ways of writing "no".

@@ -32,7 +32,8 @@ pub struct Cx {
 }
 
 thread_local! {
-    static ENTERED: RefCell<Vec<Cx>> = const { RefCell::new(Vec::new()) };
+    /// The entered contexts with the number of their guard, the innermost last.
+    static ENTERED: RefCell<Vec<(u64, Cx)>> = const { RefCell::new(Vec::new()) };
 }
 
 impl Cx {
@@ -66,9 +67,16 @@ impl Cx {
     }
 
     /// Makes this the ambient context of the current thread until the guard is dropped.
+    ///
+    /// Guards may be dropped in any order: the ambient context is the one entered last among those still held.
     pub fn enter(&self) -> Entered {
-        ENTERED.with_borrow_mut(|stack| stack.push(self.clone()));
-        Entered { not_send: PhantomData }
+        let entered = ENTERED.try_with(|stack| {
+            let mut stack = stack.borrow_mut();
+            let number = stack.last().map_or(0, |(last, _)| last.wrapping_add(1));
+            stack.push((number, self.clone()));
+            number
+        });
+        Entered { number: entered.ok(), not_send: PhantomData }
     }
 
     /// Records a tool call with plain values.
@@ -110,16 +118,15 @@ impl Cx {
         output_tokens: u64,
         cost_usd: f64,
     ) -> Receipt {
-        let (input, output) = (Tokens::new(input_tokens), Tokens::new(output_tokens));
         self.record(|| TokensUsed {
             session_id: session_of(""),
             agent_name: Name::agent(crate::name::CUSTOM),
             model_provider: Provider::Custom,
             model_name: Name::model(model),
             purpose: Purpose::Turn,
-            input_tokens: input,
-            output_tokens: output,
-            total_tokens: input.plus(output),
+            input_tokens: Tokens::new(input_tokens),
+            output_tokens: Tokens::new(output_tokens),
+            total_tokens: Tokens::new(input_tokens).plus(Tokens::new(output_tokens)),
             cache_read_tokens: Tokens::ZERO,
             cache_write_tokens: Tokens::ZERO,
             reasoning_tokens: Tokens::ZERO,
@@ -132,7 +139,8 @@ impl Cx {
         if self.wrapped {
             return Receipt::known(Outcome::Suppressed(Suppressed::Wrapped));
         }
-        let Some(telemetry) = &self.telemetry else {
+        let Some(telemetry) = self.telemetry.as_ref().filter(|telemetry| telemetry.recorder().is_some())
+        else {
             return Receipt::known(Outcome::Suppressed(Suppressed::Off));
         };
         let catalogue = telemetry.shared.setup.catalogue;
@@ -165,20 +173,28 @@ impl fmt::Debug for Cx {
 #[derive(Debug)]
 #[must_use = "the context is left when this is dropped"]
 pub struct Entered {
+    /// `None` in a thread that is ending: its contexts are gone.
+    number: Option<u64>,
     // The context belongs to the thread that entered it.
     not_send: PhantomData<*const ()>,
 }
 
 impl Drop for Entered {
     fn drop(&mut self) {
-        ENTERED.with_borrow_mut(Vec::pop);
+        let Some(number) = self.number else { return };
+        // What is taken out is dropped after the borrow: it may be the last handle.
+        let _left = ENTERED.try_with(|stack| {
+            let mut stack = stack.borrow_mut();
+            let at = stack.iter().rposition(|(entered, _)| *entered == number);
+            at.map(|at| stack.remove(at))
+        });
     }
 }
 
-/// The ambient context of the current thread.
+/// The ambient context of the current thread; also in a panic hook, and `None` in a thread that is ending.
 #[must_use]
 pub fn from_context() -> Option<Cx> {
-    ENTERED.with_borrow(|stack| stack.last().cloned())
+    ENTERED.try_with(|stack| stack.borrow().last().map(|(_, cx)| cx.clone())).ok().flatten()
 }
 
 /// Records that a command was called, from the ambient context; of its arguments only declared flags' names are kept.
@@ -207,9 +223,9 @@ fn session_of(text: &str) -> SessionId {
 
 /// Adds [`with_telemetry`](Self::with_telemetry) to futures.
 pub trait WithTelemetry: Future + Sized {
-    /// Makes a context ambient whenever the future is polled.
+    /// Makes a context ambient whenever the future is polled, on whatever thread, and while it is dropped.
     fn with_telemetry(self, cx: Cx) -> InContext<Self> {
-        InContext { cx, future: Box::pin(self) }
+        InContext { cx, future: Some(Box::pin(self)) }
     }
 }
 
@@ -218,7 +234,8 @@ impl<F: Future> WithTelemetry for F {}
 /// A future with an ambient context; see [`WithTelemetry`].
 pub struct InContext<F> {
     cx: Cx,
-    future: Pin<Box<F>>,
+    /// `None` only while this is dropped.
+    future: Option<Pin<Box<F>>>,
 }
 
 impl<F: Future> Future for InContext<F> {
@@ -226,7 +243,17 @@ impl<F: Future> Future for InContext<F> {
 
     fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<F::Output> {
         let _entered = self.cx.enter();
-        self.future.as_mut().poll(context)
+        match &mut self.future {
+            Some(future) => future.as_mut().poll(context),
+            None => Poll::Pending,
+        }
+    }
+}
+
+impl<F> Drop for InContext<F> {
+    fn drop(&mut self) {
+        let _entered = self.cx.enter();
+        self.future = None;
     }
 }
 

@@ -50,6 +50,7 @@ pub struct Status {
     /// The pause after failures.
     pub breaker: StatusBreaker,
     /// Unix time in milliseconds when the collector last took something.
+    #[serde(rename = "last_delivery")]
     pub last_delivery_ms: Option<u64>,
 }
 

@@ -5,6 +5,7 @@
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
+use crate::consent;
 use crate::value::{Caller, LanguageTag};
 
 /// What the environment says.
@@ -94,10 +95,16 @@ impl Inputs {
     }
 
     /// Adds what a file given with `--env-from-file` says; it can say off, its "on" is ignored.
+    ///
+    /// For several files call it once for each: what says off stays, whatever the others say.
     #[must_use]
     pub fn env_file(mut self, lookup: impl Fn(&str) -> Option<String>) -> Self {
-        self.file_enabled = lookup("TELEMETRY_ENABLED").or(self.file_enabled);
-        self.file_do_not_track = lookup("DO_NOT_TRACK").or(self.file_do_not_track);
+        let keep_no = |known: Option<String>, more: Option<String>, says_no: fn(Option<&str>) -> bool| {
+            if says_no(known.as_deref()) { known } else { more.or(known) }
+        };
+        self.file_enabled = keep_no(self.file_enabled, lookup("TELEMETRY_ENABLED"), consent::enabled_says_no);
+        self.file_do_not_track =
+            keep_no(self.file_do_not_track, lookup("DO_NOT_TRACK"), consent::do_not_track_says_no);
         self
     }
 

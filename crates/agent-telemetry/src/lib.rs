@@ -1,30 +1,8 @@
-//! Anonymous usage telemetry for command-line tools and agents.
+//! Telemetry for tools and agents that is typed, announced, visible and bounded.
 //!
-//! Events are typed, and no type of theirs can hold free text. They are announced before the first byte leaves, can be
-//! turned off at any time, are journaled when the recording call returns, and shown byte for byte.
-//! A dead network costs the user nothing.
-//!
-//! ```
-//! use agent_telemetry::{Dirs, Ended, Inputs, Telemetry, catalogue, events::CommandEnded};
-//!
-//! catalogue! {
-//!     static CATALOGUE = { events: [CommandEnded], commands: ["greet"], flags: ["loud"] };
-//! }
-//!
-//! // Here nothing is read from the environment and nothing can be written, so nothing is recorded.
-//! let telemetry = Telemetry::builder("acme", "1.0.0", &CATALOGUE)
-//!     .inputs(Inputs::default())
-//!     .dirs(Dirs::default())
-//!     .build();
-//! let ended = telemetry.command_with("greet", &["loud"], |_cx| Ended::SUCCESS);
-//! assert_eq!(ended, Ended::SUCCESS);
-//! ```
-//!
-//! # Features
-//!
-//! - `client`: recording. Without it only definitions, wire types and validation are built; a collector needs no more.
-//! - `http` (default): delivery over HTTP(S) with ureq and rustls (ring).
-//! - `testing`: recording into memory, for tests of tools that embed this crate.
+//! Inside, a definition ([`Event`]) becomes a record, the record goes to the journal, and the sender takes it from
+//! there; the bytes that were journaled are the bytes that are sent and shown.
+#![doc = include_str!("../README.md")]
 #![warn(missing_docs)]
 
 // The derives name this crate by its public name, here too.
@@ -76,6 +54,8 @@ mod telemetry;
 pub mod testing;
 #[cfg(feature = "client")]
 mod transport;
+#[cfg(feature = "client")]
+mod usage;
 
 pub use agent_telemetry_macros::{Closed, Event, Properties};
 pub use catalogue::{Catalogue, CatalogueDoc};
@@ -98,6 +78,7 @@ pub use self::{
     notice::NoticeText,
     receipt::{Dropped, Outcome, Receipt, Suppressed},
     request_log::LogLine,
-    session::{Session, SessionBuilder, ToolCall, Usage},
+    session::{Session, SessionBuilder, ToolCall},
     telemetry::{Builder, CommandOutcome, Ended, Telemetry},
+    usage::{CumulativeUsage, Usage},
 };

@@ -49,14 +49,14 @@ pub enum NameKind {
 }
 
 /// The kinds of names; sealed.
-pub trait Named: sealed::Sealed {
+pub trait Named: sealed::Allowed {
     /// This kind as a value.
     const KIND: NameKind;
 }
 
 macro_rules! named {
     ($($marker:ident),*) => {$(
-        impl sealed::Sealed for $marker {}
+        impl sealed::Allowed for $marker {}
         impl Named for $marker {
             const KIND: NameKind = NameKind::$marker;
         }
@@ -152,7 +152,7 @@ impl<K> fmt::Debug for Name<K> {
     }
 }
 
-impl<K> sealed::Sealed for Name<K> {}
+impl<K> sealed::Allowed for Name<K> {}
 impl<K: Named> Value for Name<K> {
     const KIND: Kind = Kind::Name(K::KIND);
 

@@ -29,7 +29,7 @@ pub(crate) fn write_record<E: Event>(
     out.extend_from_slice(source.as_bytes());
     out.extend_from_slice(b"\",\"properties\":{");
     let start = out.len();
-    let mut object = ObjectWriter::new(out, names);
+    let mut object = ObjectWriter::new(out, names, E::FIELDS);
     if let Some(action) = E::DEF.action {
         object.word("action", action);
     }
@@ -44,6 +44,6 @@ pub(crate) fn write_record<E: Event>(
 /// The members that every record of a process ends with.
 pub(crate) fn common_suffix<P: Properties>(common: &P, names: &NamePolicy) -> Vec<u8> {
     let mut out = Vec::with_capacity(192);
-    common.write(&mut ObjectWriter::new(&mut out, names));
+    common.write(&mut ObjectWriter::new(&mut out, names, P::FIELDS));
     out
 }

@@ -7,15 +7,15 @@
 use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use crate::context::Cx;
 use crate::error_class::ErrorClass;
 use crate::events::{
-    Provider, Purpose, SessionEnded, SessionOutcome, SessionStarted, TokensUsed, ToolCalled, ToolKind,
-    ToolOutcome,
+    Provider, SessionEnded, SessionOutcome, SessionStarted, TokensUsed, ToolCalled, ToolKind, ToolOutcome,
 };
 use crate::name::{Agent, Model, Name, Tool};
+use crate::usage::Usage;
 use crate::value::{Count, Map, Millis, NanoUsd, SessionId, Tokens};
 
 /// A conversation that is about to start.
@@ -312,86 +312,5 @@ impl Drop for ToolCall {
 impl fmt::Debug for ToolCall {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_tuple("ToolCall").field(&self.0.as_ref().map(|call| call.name)).finish()
-    }
-}
-
-/// What one model call used: never a running total.
-#[derive(Debug, Clone)]
-pub struct Usage {
-    input: Tokens,
-    output: Tokens,
-    cache_read: Tokens,
-    cache_write: Tokens,
-    reasoning: Tokens,
-    model: Option<(Provider, Name<Model>)>,
-    purpose: Purpose,
-    cost: Option<NanoUsd>,
-    duration: Millis,
-}
-
-impl Usage {
-    /// Tokens of one call: read (cached ones included) and written (reasoning included). The cost is unknown.
-    #[must_use]
-    pub fn delta(input: u64, output: u64) -> Self {
-        Self {
-            input: Tokens::new(input),
-            output: Tokens::new(output),
-            cache_read: Tokens::ZERO,
-            cache_write: Tokens::ZERO,
-            reasoning: Tokens::ZERO,
-            model: None,
-            purpose: Purpose::Turn,
-            cost: None,
-            duration: Millis::ZERO,
-        }
-    }
-
-    /// The model that really answered; by default the session's.
-    #[must_use]
-    pub fn model(mut self, provider: Provider, model: Name<Model>) -> Self {
-        self.model = Some((provider, model));
-        self
-    }
-
-    /// What the call was for; by default a turn.
-    #[must_use]
-    pub fn purpose(mut self, purpose: Purpose) -> Self {
-        self.purpose = purpose;
-        self
-    }
-
-    /// Tokens that the provider read from its cache.
-    #[must_use]
-    pub fn cache_read(mut self, tokens: u64) -> Self {
-        self.cache_read = Tokens::new(tokens);
-        self
-    }
-
-    /// Tokens that the provider wrote to its cache.
-    #[must_use]
-    pub fn cache_write(mut self, tokens: u64) -> Self {
-        self.cache_write = Tokens::new(tokens);
-        self
-    }
-
-    /// Tokens of hidden reasoning.
-    #[must_use]
-    pub fn reasoning(mut self, tokens: u64) -> Self {
-        self.reasoning = Tokens::new(tokens);
-        self
-    }
-
-    /// The cost of this call; not calling this means that the price is unknown.
-    #[must_use]
-    pub fn cost(mut self, cost: NanoUsd) -> Self {
-        self.cost = Some(cost);
-        self
-    }
-
-    /// How long the model took.
-    #[must_use]
-    pub fn duration(mut self, duration: Duration) -> Self {
-        self.duration = Millis::from(duration);
-        self
     }
 }

@@ -1,11 +1,11 @@
 //! The handle a tool holds: recording, the command wrapper, and the calls behind `telemetry …` commands.
 
 use std::fmt;
-use std::panic::{self, AssertUnwindSafe};
+use std::panic::{self, AssertUnwindSafe, RefUnwindSafe};
 use std::sync::{Arc, OnceLock};
 use std::time::Instant;
 
-use crate::catalogue::{Catalogue, CommandPath, FlagSet};
+use crate::catalogue::Catalogue;
 use crate::consent::{self, Decision, Facts, State};
 use crate::context::Cx;
 use crate::endpoint::Endpoint;
@@ -29,6 +29,10 @@ pub(crate) struct Shared {
     decided: OnceLock<(Decision, u64)>,
     recorder: OnceLock<Option<Arc<Recorder>>>,
 }
+
+// A panic leaves nothing half-done behind: locks are taken over, and the observer, which may be in any state, only
+// watches. So handles can be used in panic hooks and around `catch_unwind` without wrapping them.
+impl RefUnwindSafe for Shared {}
 
 impl Drop for Shared {
     fn drop(&mut self) {
@@ -245,24 +249,20 @@ impl Telemetry {
         };
         let ended =
             result.as_ref().map_or(Ended::failure(PANIC_EXIT_CODE, ErrorClass::Panic), CommandOutcome::ended);
-        self.end_command(
-            self.shared.setup.catalogue.command(path),
-            self.shared.setup.catalogue.flags(flags.iter().copied()),
-            ended,
-            begun,
-        );
+        self.end_command(path, flags, ended, begun);
         match result {
             Ok(result) => result,
             Err(payload) => panic::resume_unwind(payload),
         }
     }
 
-    fn end_command(&self, action: CommandPath, flags: FlagSet, ended: Ended, begun: Instant) {
+    fn end_command(&self, path: &str, flags: &[&str], ended: Ended, begun: Instant) {
         let Some(recorder) = self.recorder() else { return };
+        let catalogue = self.shared.setup.catalogue;
         recorder.begin_closing();
         let _ = recorder.record(&CommandEnded {
-            action,
-            flags,
+            action: catalogue.command(path),
+            flags: catalogue.flags(flags.iter().copied()),
             is_success: Some(ended.exit_code.is_success()),
             exit_code: Some(ended.exit_code),
             duration_ms: Some(Millis::from(begun.elapsed())),

@@ -16,11 +16,18 @@ pub use ids::{EventId, InstallId, SessionId};
 pub use numbers::{Count, ExitCode, Millis, NanoUsd, Tokens};
 pub(crate) use numbers::{MAX_SAFE, NANO};
 
+use crate::event::FieldDef;
 use crate::name::{NameKind, NamePolicy};
 
 pub(crate) mod sealed {
     /// Keeps [`Value`](super::Value) closed: a type from elsewhere cannot become a property.
-    pub trait Sealed {}
+    #[diagnostic::on_unimplemented(
+        message = "`{Self}` cannot be a property of a telemetry event",
+        label = "this type could carry private data",
+        note = "use a closed enum (`#[derive(Closed)]`), `bool`, `Count`, `Tokens`, `Millis`, `NanoUsd`, `ExitCode`, \
+                an id, `Version`, `LanguageTag`, `Name<_>`, `Set<_>` or `Map<_>`"
+    )]
+    pub trait Allowed {}
 }
 
 /// A type that a property of an event may have.
@@ -29,11 +36,11 @@ pub(crate) mod sealed {
 /// [`Set`], [`Map`], and `Option` of these.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` cannot be a property of a telemetry event",
-    label = "could carry private data",
+    label = "this type could carry private data",
     note = "use a closed enum (`#[derive(Closed)]`), `bool`, `Count`, `Tokens`, `Millis`, `NanoUsd`, `ExitCode`, an id, \
-            `Version`, `LanguageTag`, `Name<_>`, `Set<_>` or `Map<_, _>`"
+            `Version`, `LanguageTag`, `Name<_>`, `Set<_>` or `Map<_>`"
 )]
-pub trait Value: sealed::Sealed {
+pub trait Value: sealed::Allowed {
     /// What the property can be, for the catalogue and the collector's check.
     const KIND: Kind;
     /// False when the property may be absent.
@@ -46,6 +53,15 @@ pub trait Value: sealed::Sealed {
 
     /// Appends the value as JSON.
     fn write_json(&self, out: &mut Vec<u8>, names: &NamePolicy);
+
+    /// Appends the value as a member of an object; what the derives call.
+    #[doc(hidden)]
+    fn write_member(&self, name: &'static str, out: &mut ObjectWriter<'_>)
+    where
+        Self: Sized,
+    {
+        out.field(name, self);
+    }
 }
 
 /// The kind of a property, as the catalogue describes it.
@@ -84,7 +100,7 @@ pub enum Kind {
     Flags,
 }
 
-impl sealed::Sealed for bool {}
+impl sealed::Allowed for bool {}
 impl Value for bool {
     const KIND: Kind = Kind::Bool;
 
@@ -93,7 +109,7 @@ impl Value for bool {
     }
 }
 
-impl<V: Value> sealed::Sealed for Option<V> {}
+impl<V: Value> sealed::Allowed for Option<V> {}
 impl<V: Value> Value for Option<V> {
     const KIND: Kind = V::KIND;
     const REQUIRED: bool = false;
@@ -109,17 +125,26 @@ impl<V: Value> Value for Option<V> {
     }
 }
 
-/// Writes the members of a JSON object whose keys are fixed words.
+/// Writes the members of a JSON object whose keys are declared ones.
 #[derive(Debug)]
 pub struct ObjectWriter<'a> {
     out: &'a mut Vec<u8>,
     names: &'a NamePolicy,
     first: bool,
+    /// The declared properties that were not asked for yet.
+    left: &'static [FieldDef],
 }
 
 impl ObjectWriter<'_> {
     /// Appends one member, or nothing when the value is absent.
+    ///
+    /// Members are written in the order of their declaration; a name that is not declared, or not after the one
+    /// before it, is left out. So even a hand-written [`Properties`](crate::Properties) cannot put words into keys.
     pub fn field<V: Value>(&mut self, name: &'static str, value: &V) {
+        let kind = std::mem::discriminant(&V::KIND);
+        let declared = |field: &FieldDef| field.name == name && std::mem::discriminant(&field.kind) == kind;
+        let Some(at) = self.left.iter().position(declared) else { return };
+        self.left = &self.left[at + 1..];
         if value.is_absent() {
             return;
         }
@@ -139,8 +164,8 @@ impl ObjectWriter<'_> {
 
 #[cfg(feature = "client")]
 impl<'a> ObjectWriter<'a> {
-    pub(crate) fn new(out: &'a mut Vec<u8>, names: &'a NamePolicy) -> Self {
-        Self { out, names, first: true }
+    pub(crate) fn new(out: &'a mut Vec<u8>, names: &'a NamePolicy, fields: &'static [FieldDef]) -> Self {
+        Self { out, names, first: true, left: fields }
     }
 
     pub(crate) fn word(&mut self, name: &'static str, word: &'static str) {

@@ -112,6 +112,12 @@ pub(crate) enum TelemetryCommand {
     },
     /// Show what was sent, byte for byte
     Log(LogArgs),
+    /// Show your own numbers, from this machine's log: commands, tools, tokens, cost
+    Stats {
+        /// Print JSON
+        #[arg(long)]
+        json: bool,
+    },
     /// Send now what may be sent
     Flush {
         /// How long to wait, in seconds
@@ -134,6 +140,18 @@ pub(crate) enum TelemetryCommand {
     Preview,
     /// Get a new installation id; deletes everything unsent
     ResetId,
+    /// Run a command with telemetry off and report what the kernel saw: files, sockets, look-ups
+    ProveOff(ProveOffArgs),
+}
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct ProveOffArgs {
+    /// Print JSON
+    #[arg(long)]
+    pub(crate) json: bool,
+    /// The command [default: docker-agent version]
+    #[arg(last = true, value_name = "COMMAND")]
+    pub(crate) command: Vec<OsString>,
 }
 
 #[derive(Debug, clap::Args)]

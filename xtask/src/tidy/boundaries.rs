@@ -9,12 +9,13 @@ use cargo_metadata::{DependencyKind, Metadata};
 use super::Finding;
 
 /// Each of our crates with the crates of ours that it may depend on.
-const MAY_KNOW: [(&str, &[&str]); 6] = [
+const MAY_KNOW: [(&str, &[&str]); 7] = [
     ("agent-telemetry-macros", &[]),
     ("agent-telemetry", &["agent-telemetry-macros"]),
     ("telemetry-collector", &["agent-telemetry"]),
     ("agent-runtime", &["agent-telemetry"]),
     ("docker-agent", &["agent-runtime", "agent-telemetry"]),
+    ("acme", &["agent-telemetry"]),
     ("xtask", &[]),
 ];
 
@@ -153,7 +154,11 @@ fn may_link(package: &str, linked: &str) -> bool {
 }
 
 fn finding(package: &str, text: &str) -> Finding {
-    let folder = if package == "xtask" { "xtask".to_owned() } else { format!("crates/{package}") };
+    let folder = match package {
+        "xtask" => "xtask".to_owned(),
+        "acme" => "examples/acme".to_owned(),
+        other => format!("crates/{other}"),
+    };
     Finding::file(&format!("{folder}/Cargo.toml"), text)
 }
 

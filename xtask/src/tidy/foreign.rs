@@ -13,7 +13,10 @@ const ONLY_IN: [(&str, &[&str]); 12] = [
     ("askama", &["crates/telemetry-collector/src/page", "crates/telemetry-collector/src/routes/page"]),
     ("axum", &WEB),
     ("cargo_metadata", &["xtask/src/tidy/boundaries", "xtask/src/workspace"]),
-    ("clap", &["crates/docker-agent/src", "crates/telemetry-collector/src/main", "xtask/src"]),
+    (
+        "clap",
+        &["crates/docker-agent/src", "crates/telemetry-collector/src/main", "examples/acme/src", "xtask/src"],
+    ),
     ("hyper", &["crates/telemetry-collector/src/server"]),
     ("hyper_util", &["crates/telemetry-collector/src/server"]),
     ("reqwest", &["crates/agent-runtime/src/http"]),
@@ -48,10 +51,11 @@ const PROCESS: [&str; 10] = [
 ];
 
 /// The modules and folders that may ask the process.
-const MAY_ASK_PROCESS: [&str; 4] = [
+const MAY_ASK_PROCESS: [&str; 5] = [
     "crates/agent-telemetry/src/inputs",
     "crates/docker-agent/src",
     "crates/telemetry-collector/src/main",
+    "examples/acme/src/main",
     "xtask/src",
 ];
 

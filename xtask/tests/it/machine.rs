@@ -4,7 +4,7 @@ use std::io::{BufRead as _, BufReader};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
 /// The release builds, or `None` after saying why not.
 #[derive(Debug, Clone)]
@@ -95,6 +95,31 @@ impl Machine {
              models:\n  scripted:\n    provider: openai\n    model: gpt-4o\n    base_url: {url}\n    token_key: MODEL_KEY\n"
         );
         self.file(name, &text)
+    }
+
+    /// An agent and a recording that it replays: one command that takes long enough for a sender to be at work, then an
+    /// answer. No network is needed, so every socket is telemetry's. Returns the arguments that run it.
+    pub(crate) fn replay(&self) -> [&'static str; 7] {
+        self.agent_file("replayed.yaml", "http://127.0.0.1:1/v1");
+        let call = json!({ "index": 0, "id": "call_0", "type": "function",
+            "function": { "name": "shell", "arguments": json!({ "cmd": "sleep 0.5" }).to_string() } });
+        let answers =
+            [(json!({ "tool_calls": [call] }), "tool_calls"), (json!({ "content": "Done." }), "stop")];
+        let mut messages = vec![json!({ "role": "user", "content": "go" })];
+        let interactions: Vec<Value> = answers
+            .into_iter()
+            .map(|(delta, reason)| {
+                let chunk = json!({ "choices": [{ "index": 0, "delta": delta, "finish_reason": reason }] });
+                let request = json!({ "messages": messages }).to_string();
+                messages.extend([json!({ "role": "assistant" }), json!({ "role": "tool" })]);
+                json!({
+                    "request": { "method": "POST", "url": "http://127.0.0.1:1/v1/chat/completions", "body": request },
+                    "response": { "code": 200, "body": format!("data: {chunk}\n\ndata: [DONE]\n\n") },
+                })
+            })
+            .collect();
+        self.file("recording.yaml", &json!({ "version": 2, "interactions": interactions }).to_string());
+        ["run", "replayed.yaml", "--exec", "--yolo", "--fake", "recording.yaml", "go"]
     }
 
     /// A command in the working folder with nothing but this machine's environment.

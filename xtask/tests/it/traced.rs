@@ -123,13 +123,50 @@ fn p9_the_main_thread_makes_no_telemetry_socket_call() {
     for url in [watch.url(), closed_port()] {
         let machine =
             Machine::new(&programs).with("TELEMETRY_ENABLED", "true").with("TELEMETRY_ENDPOINT", &url);
-        let trace = trace(&machine, &strace, &["version"]);
-        assert!(trace.output.status.success());
+        let arguments = machine.replay();
+        let trace = trace(&machine, &strace, &arguments);
+        assert!(trace.output.status.success(), "{}", String::from_utf8_lossy(&trace.output.stderr));
         let main = trace.main_thread();
         let network = trace.network();
         assert!(!network.is_empty(), "it did try");
         assert_eq!(network.iter().filter(|line| line.starts_with(main)).count(), 0, "{network:?}");
-        assert_eq!(machine.status()["pending"]["events"], 1);
+        assert_eq!(machine.status()["recorded"], 4);
     }
     assert!(watch.connections() > 0);
+}
+
+#[test]
+fn p2_prove_off_agrees_and_disagrees_with_a_program_that_cheats() {
+    let (Some(programs), Some(_strace)) = (Programs::find(), tool("strace")) else { return };
+    let watch = BlackHole::start();
+    let machine = Machine::new(&programs).with("TELEMETRY_ENDPOINT", &watch.url());
+    let page = machine.ok(&["telemetry", "prove-off"]);
+    assert!(page.contains("Nothing was written, nothing was sent"), "{page}");
+    // What waits stays: proving is not a no.
+    machine.ok(&["version"]);
+    assert_eq!(machine.status()["pending"]["events"], 1);
+    machine.ok(&["telemetry", "prove-off", "--json"]);
+    assert_eq!(machine.status()["pending"]["events"], 1);
+
+    // A program that writes although it was told not to, and one that records all the same.
+    let cheats = machine.run(&["telemetry", "prove-off", "--json", "--", "/bin/sh", "-c", "echo id > kept"]);
+    assert_eq!(cheats.status.code(), Some(1));
+    let report: serde_json::Value = serde_json::from_slice(&cheats.stdout).unwrap();
+    assert_eq!(
+        (report["proved"].as_bool(), report["files"].as_array().unwrap().len()),
+        (Some(false), 1),
+        "{report}"
+    );
+    let agent = machine.agent_program().to_str().unwrap().to_owned();
+    let mut cheating =
+        vec!["telemetry", "prove-off", "--json", "--", "/usr/bin/env", "TELEMETRY_ENABLED=true", &agent];
+    cheating.extend(machine.replay());
+    let cheats = machine.run(&cheating);
+    assert_eq!(cheats.status.code(), Some(1));
+    let report: serde_json::Value = serde_json::from_slice(&cheats.stdout).unwrap();
+    assert!(
+        !report["sockets"].as_array().unwrap().is_empty() && !report["files"].as_array().unwrap().is_empty(),
+        "{report}"
+    );
+    assert_eq!(report["threads"], 1);
 }

@@ -171,6 +171,8 @@ pub enum Answer {
         /// The user's reason, or empty.
         reason: String,
     },
+    /// Do not run it: nobody is there to say.
+    NobodyToAsk,
 }
 
 /// A call that waits for the user's word.

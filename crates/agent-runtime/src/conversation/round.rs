@@ -136,6 +136,11 @@ impl Conversation {
                     let reason = if reason.is_empty() { String::new() } else { format!(": {reason}") };
                     Answered::refused(ToolStatus::Denied, format!("the user declined this call{reason}"))
                 }
+                Some(Answer::NobodyToAsk) => {
+                    self.report.tool(Some(tool)).end(Outcome::Denied);
+                    let text = "denied: this call needs a confirmation, and nobody can be asked in this run";
+                    Answered::refused(ToolStatus::Denied, text)
+                }
                 Some(Answer::Yes) => self.execute(tool, arguments).await,
                 Some(Answer::All) => {
                     let answered = self.execute(tool, arguments).await;

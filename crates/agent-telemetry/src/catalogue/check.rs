@@ -145,7 +145,7 @@ impl CatalogueDoc {
             .ok_or_else(|| Rejection::new(RejectCode::UnknownEvent, "event and action"))?;
         let timestamp_ms = match record.get("event_timestamp") {
             Some(value) => {
-                value.as_u64().filter(|ms| *ms <= MAX_SAFE).ok_or_else(|| bad("event_timestamp"))?
+                integer(value).filter(|ms| *ms <= MAX_SAFE).ok_or_else(|| bad("event_timestamp"))?
             }
             None => return Err(Rejection::new(RejectCode::MissingProperty, "event_timestamp")),
         };
@@ -196,7 +196,7 @@ fn property(field: &FieldDoc, value: &Value, dropped: &mut usize) -> Result<Chec
     let bad = || Rejection::new(RejectCode::BadType, field.name.clone());
     let string = || value.as_str().ok_or_else(bad);
     let number =
-        |max: u64| value.as_u64().filter(|number| *number <= max).map(CheckedValue::Number).ok_or_else(bad);
+        |max: u64| integer(value).filter(|number| *number <= max).map(CheckedValue::Number).ok_or_else(bad);
     Ok(match &field.kind {
         KindDoc::Closed { values } => {
             let word = string()?;
@@ -239,7 +239,7 @@ fn property(field: &FieldDoc, value: &Value, dropped: &mut usize) -> Result<Chec
         KindDoc::Map { keys } => {
             let mut kept = BTreeMap::new();
             for (key, count) in value.as_object().ok_or_else(bad)? {
-                let count = count.as_u64().filter(|count| *count <= MAX_SAFE).ok_or_else(bad)?;
+                let count = integer(count).filter(|count| *count <= MAX_SAFE).ok_or_else(bad)?;
                 if keys.contains(key) {
                     kept.insert(key.clone(), count);
                 } else {
@@ -251,6 +251,15 @@ fn property(field: &FieldDoc, value: &Value, dropped: &mut usize) -> Result<Chec
     })
 }
 
+/// A non-negative whole number, however it is written: JSON does not tell `3` from `3.0`.
+fn integer(value: &Value) -> Option<u64> {
+    #[expect(clippy::cast_precision_loss, reason = "2^53 is exact")]
+    const LIMIT: f64 = MAX_SAFE as f64;
+    let whole = |number: &f64| number.fract() == 0.0 && (0.0..=LIMIT).contains(number);
+    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "the range was just checked")]
+    value.as_u64().or_else(|| value.as_f64().filter(whole).map(|number| number as u64))
+}
+
 fn uuid(value: &Value) -> Option<Uuid> {
     value.as_str().filter(|text| text.len() == 36).and_then(|text| Uuid::try_parse(text).ok())
 }
@@ -259,7 +268,7 @@ fn uuid(value: &Value) -> Option<Uuid> {
 fn nano_usd(value: &Value) -> Option<u64> {
     #[expect(clippy::cast_precision_loss, reason = "2^53 and 10^9 are exact")]
     let (limit, nano) = (MAX_SAFE as f64, NANO as f64);
-    let scaled = (value.as_f64()? * nano).round();
+    let scaled = (value.as_f64().filter(|dollars| *dollars >= 0.0)? * nano).round();
     #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "the range was just checked")]
     (0.0..=limit).contains(&scaled).then_some(scaled as u64)
 }

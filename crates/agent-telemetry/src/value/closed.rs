@@ -9,6 +9,11 @@ use crate::name::NamePolicy;
 /// An enum whose values are words that were fixed at compile time; derive it with `#[derive(Closed)]`.
 ///
 /// Even a hand-written implementation can only choose among its constant words.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is not a closed enum",
+    label = "not a fixed list of words",
+    note = "write `#[derive(Closed)]` above an enum without data"
+)]
 pub trait Closed: Sized {
     /// The words in the order of [`index`](Self::index); at most 128.
     const WORDS: &'static [&'static str];
@@ -30,7 +35,9 @@ pub trait Closed: Sized {
     }
 }
 
-impl<C: Closed> sealed::Sealed for C {}
+#[diagnostic::do_not_recommend]
+impl<C: Closed> sealed::Allowed for C {}
+#[diagnostic::do_not_recommend]
 impl<C: Closed> Value for C {
     const KIND: Kind = Kind::Closed(C::WORDS);
 
@@ -102,7 +109,7 @@ impl<C: Closed> fmt::Debug for Set<C> {
     }
 }
 
-impl<C> sealed::Sealed for Set<C> {}
+impl<C> sealed::Allowed for Set<C> {}
 impl<C: Closed> Value for Set<C> {
     const KIND: Kind = Kind::Set(C::WORDS);
 
@@ -174,7 +181,7 @@ impl<C: Closed> fmt::Debug for Map<C> {
     }
 }
 
-impl<C> sealed::Sealed for Map<C> {}
+impl<C> sealed::Allowed for Map<C> {}
 impl<C: Closed> Value for Map<C> {
     const KIND: Kind = Kind::Map(C::WORDS);
 

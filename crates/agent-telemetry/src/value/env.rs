@@ -120,7 +120,7 @@ impl fmt::Display for LanguageTag {
     }
 }
 
-impl sealed::Sealed for LanguageTag {}
+impl sealed::Allowed for LanguageTag {}
 impl Value for LanguageTag {
     const KIND: Kind = Kind::Language;
 
@@ -187,7 +187,7 @@ impl fmt::Display for Version {
     }
 }
 
-impl sealed::Sealed for Version {}
+impl sealed::Allowed for Version {}
 impl Value for Version {
     const KIND: Kind = Kind::Version;
 

@@ -34,7 +34,7 @@ macro_rules! id {
             }
         }
 
-        impl sealed::Sealed for $name {}
+        impl sealed::Allowed for $name {}
         impl Value for $name {
             const KIND: Kind = Kind::Uuid;
 

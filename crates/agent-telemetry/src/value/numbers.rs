@@ -42,7 +42,7 @@ macro_rules! number {
             }
         }
 
-        impl sealed::Sealed for $name {}
+        impl sealed::Allowed for $name {}
         impl Value for $name {
             const KIND: Kind = Kind::$kind;
 
@@ -129,7 +129,7 @@ impl NanoUsd {
     }
 }
 
-impl sealed::Sealed for NanoUsd {}
+impl sealed::Allowed for NanoUsd {}
 impl Value for NanoUsd {
     const KIND: Kind = Kind::Usd;
 

@@ -175,3 +175,53 @@ fn endpoints() {
     assert!(!endpoint("https://user:pw@t.example/").describe().contains("pw"));
     assert!(Endpoint::from_inputs(&inputs(None)).problem().is_some());
 }
+
+#[test]
+fn p2_a_no_in_one_env_file_stays_whatever_the_next_says() {
+    let file = |inputs: Inputs, name: &'static str, value: &'static str| {
+        inputs.env_file(|asked| (asked == name).then(|| value.to_owned()))
+    };
+    let url = inputs(Some("https://t.example/x"));
+    for (name, no, yes) in [("TELEMETRY_ENABLED", "false", "true"), ("DO_NOT_TRACK", "1", "0")] {
+        let first = file(file(url.clone(), name, no), name, yes);
+        let last = file(file(url.clone(), name, yes), name, no);
+        for inputs in [first, last] {
+            assert_eq!(decision(&inputs, &file_saved(), None).state, State::Off, "{name}");
+        }
+    }
+}
+
+fn file_saved() -> Saved {
+    file("\"on\"", true)
+}
+
+#[test]
+fn p12_the_table_for_people_is_what_is_decided() {
+    insta::assert_snapshot!(agent_telemetry::consent::table(), @r"
+| `TELEMETRY_ENABLED` | `DO_NOT_TRACK` | env-file | saved choice | notice | endpoint | telemetry is | because of |
+|---|---|---|---|---|---|---|---|
+|  |  |  |  | not yet shown |  | **held** | notice |
+|  |  |  |  | shown earlier |  | **on** | notice |
+|  |  |  |  | hidden |  | **held** | notice |
+|  |  |  |  | shown earlier | another than in the notice | **held** | notice |
+|  |  |  |  | shown earlier | this machine | **on** | notice |
+| `true` |  |  |  | not yet shown |  | **on** | TELEMETRY_ENABLED |
+| `false` |  |  |  | shown earlier |  | **off** | TELEMETRY_ENABLED |
+| `OFF` |  |  |  | shown earlier |  | **off** | TELEMETRY_ENABLED |
+| `maybe` |  |  |  | shown earlier |  | **off** | TELEMETRY_ENABLED |
+| `false` |  |  | on | shown earlier |  | **off** | TELEMETRY_ENABLED |
+|  | `1` |  |  | shown earlier |  | **off** | DO_NOT_TRACK |
+|  | `0` |  |  | shown earlier |  | **on** | notice |
+| `true` | `1` |  |  | shown earlier |  | **off** | DO_NOT_TRACK |
+| `true` |  | `TELEMETRY_ENABLED=false` |  | shown earlier |  | **off** | TELEMETRY_ENABLED in --env-from-file |
+|  |  | `TELEMETRY_ENABLED=true` |  | not yet shown |  | **held** | notice |
+|  |  |  | on | not yet shown |  | **on** | saved choice |
+|  |  |  | off | shown earlier |  | **off** | saved choice |
+| `true` |  |  | off | shown earlier |  | **off** | saved choice |
+|  |  |  | on here, off in the default folder | shown earlier |  | **off** | saved choice in the default folder |
+| `true` |  |  | cannot be read | unknown |  | **off** | saved choice |
+|  |  |  | of a newer version | unknown |  | **off** | saved choice |
+| `true` |  |  |  | not yet shown | none in this build | **held** | endpoint |
+| `true` |  |  |  | not yet shown | plain HTTP to another machine | **held** | endpoint |
+");
+}

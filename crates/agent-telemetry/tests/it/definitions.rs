@@ -10,12 +10,12 @@ use serde_json::{Value, json};
 
 use crate::process::CATALOGUE;
 
-fn doc() -> CatalogueDoc {
+pub(crate) fn doc() -> CatalogueDoc {
     CATALOGUE.document("acme")
 }
 
 /// One record of each kind, as recorded.
-fn records() -> Vec<Value> {
+pub(crate) fn records() -> Vec<Value> {
     let (cx, capture) = agent_telemetry::testing::capture();
     let session = cx.session(Name::agent("root")).model(Provider::OpenAi, Name::model("gpt-4o")).start();
     session.turn();
@@ -30,7 +30,7 @@ fn records() -> Vec<Value> {
     capture.records()
 }
 
-fn as_acme(mut record: Value) -> Value {
+pub(crate) fn as_acme(mut record: Value) -> Value {
     record["source"] = "acme".into();
     if record["event"] == "command" {
         record["properties"]["action"] = "run".into();

@@ -4,15 +4,22 @@
 
 #![expect(clippy::unwrap_used, clippy::expect_used, reason = "a test says what went wrong by failing")]
 
+mod canaries;
 mod consent;
+mod context;
 mod definitions;
 mod delivery;
+mod fakes;
 mod faults;
 mod folder;
 mod held;
 mod journal;
 mod off;
 mod process;
+mod public_api;
+mod refused;
+mod schema;
 mod seen;
 mod server;
 mod tls;
+mod usage;

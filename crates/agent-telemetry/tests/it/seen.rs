@@ -1,8 +1,9 @@
 //! P7: you can see it, byte for byte.
 
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
-use agent_telemetry::{Inputs, LogLine, Telemetry};
+use agent_telemetry::{Inputs, LogLine, Outcome, Telemetry};
 
 use crate::process::{CATALOGUE, Machine};
 use crate::server::{Behaviour, Server};
@@ -11,19 +12,20 @@ use crate::server::{Behaviour, Server};
 fn p7_the_log_holds_the_exact_requests_and_answers() {
     let server = Server::start(Behaviour::Answer(200, "", r#"{"accepted":5}"#));
     let machine = Machine::consenting(&server).with("TELEMETRY_API_KEY", "secret-key");
-    machine.run();
-    assert_eq!(machine.flush(), 0);
-    let log = machine.process().log();
+    let telemetry = machine.process();
+    for input in 0..3 {
+        let receipt = telemetry.cx().record_token_usage("gpt-4o", input, 2, 0.5);
+        assert_eq!(receipt.wait(Duration::from_secs(20)), Outcome::Delivered);
+    }
+    let log = telemetry.log();
     let bodies: Vec<&String> = log
         .iter()
         .filter_map(|line| if let LogLine::Request { body, .. } = line { Some(body) } else { None })
         .collect();
     let got = server.got();
     assert_eq!(bodies, got.iter().map(|got| &got.body).collect::<Vec<_>>());
-    let answers = log.iter().filter(
-        |line| matches!(line, LogLine::Answer { status: 200, body, .. } if body == r#"{"accepted":5}"#),
-    );
-    assert_eq!(answers.count(), got.len());
+    let is_answer = |line: &&LogLine| matches!(line, LogLine::Answer { status: 200, body, .. } if body == r#"{"accepted":5}"#);
+    assert_eq!(log.iter().filter(is_answer).count(), 3, "{log:?}");
     let text = std::fs::read_to_string(machine.state().join("log/requests.jsonl")).unwrap();
     assert!(!text.contains("secret-key") && text.contains("(masked)"));
     let LogLine::Request { headers, url, .. } = &log[0] else { panic!("a request comes first") };

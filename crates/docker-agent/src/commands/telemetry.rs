@@ -8,7 +8,9 @@ mod explain;
 mod flush;
 mod log;
 mod page;
+mod prove_off;
 mod reset_id;
+mod stats;
 mod status;
 mod time;
 
@@ -29,6 +31,8 @@ pub(crate) fn run(args: &TelemetryArgs, startup: &Startup) -> Outcome {
         TelemetryCommand::Enable => enable::run(startup),
         TelemetryCommand::Disable { purge } => disable::run(startup, *purge),
         TelemetryCommand::Log(args) => log::run(args, startup),
+        TelemetryCommand::Stats { json } => stats::run(startup, *json),
+        TelemetryCommand::ProveOff(args) => prove_off::run(args),
         TelemetryCommand::Flush { timeout } => flush::run(startup, *timeout),
         TelemetryCommand::Explain { what, json, markdown } => match (what, markdown) {
             (None, true) => explain::page(),
@@ -60,9 +64,9 @@ fn not_reached() -> Outcome {
     Err(Failure::quiet(Ended::failure(1, ErrorClass::Other)))
 }
 
-/// A choice that could not be saved.
-fn not_saved(error: &std::io::Error) -> Failure {
-    Failure::new(ErrorClass::Io, format_args!("the choice could not be saved: {error}"))
+/// Something that could not be saved or deleted.
+fn not_done(what: &str, error: &std::io::Error) -> Failure {
+    Failure::new(ErrorClass::Io, format_args!("{what}: {error}"))
         .hint("TELEMETRY_ENABLED=false in the environment turns telemetry off without a file")
 }
 

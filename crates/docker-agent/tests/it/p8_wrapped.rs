@@ -137,6 +137,8 @@ fn p8_a_signal_while_waiting_for_stdin_is_recorded() {
         .stderr(Stdio::piped())
         .spawn()
         .expect("the program");
+    // Waiting for the process would close it.
+    let _stays_open = child.stdin.take();
     // What it says before it reads.
     let mut said = std::io::BufReader::new(child.stderr.take().expect("stderr"));
     let mut line = String::new();

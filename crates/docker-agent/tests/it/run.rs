@@ -37,6 +37,15 @@ fn stdout_is_what_the_agent_says_and_nothing_else() {
 }
 
 #[test]
+fn thoughts_do_not_break_the_line() {
+    let home = home();
+    let deltas = [json!({"content": "one "}), json!({"reasoning_content": "hm"}), json!({"content": "line"})];
+    let chat = Server::chat([server::events(&deltas, "stop")]);
+    let ran = home.run(&["run", &home.agent(&chat), "hi"]).ok();
+    assert_eq!((ran.stdout.as_str(), ran.stderr.as_str()), ("one line\n", ""));
+}
+
+#[test]
 fn messages_are_turns_of_one_conversation() {
     let home = home();
     let chat = Server::chat([server::says("one"), server::says("two\n")]);

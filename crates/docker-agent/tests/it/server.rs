@@ -183,7 +183,8 @@ pub(crate) fn calls(tool: &str, arguments: &Value) -> String {
     events(&[json!({"tool_calls": call})], "tool_calls")
 }
 
-fn events(deltas: &[Value], finish: &str) -> String {
+/// The chunks of an answer, with token counts at its end.
+pub(crate) fn events(deltas: &[Value], finish: &str) -> String {
     let chunk = |delta: &Value, finish: Option<&str>| {
         let choice = json!({"index": 0, "delta": delta, "finish_reason": finish});
         format!("data: {}\n\n", json!({"id": "x", "model": "gpt-4o", "choices": [choice]}))

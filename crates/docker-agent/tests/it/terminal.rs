@@ -6,11 +6,12 @@ use std::process::{Child, Stdio};
 use std::sync::mpsc;
 
 use rustix::fs::{Mode, OFlags};
+use rustix::process::{Pid, Signal, kill_process};
 use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
 use serde_json::json;
 
 use crate::server::{self, PATIENCE, Server};
-use crate::setup::Home;
+use crate::setup::{Home, shape};
 
 /// A program at a terminal of its own.
 struct Terminal {
@@ -101,6 +102,18 @@ fn the_end_of_input_leaves() {
     // Ctrl-D.
     terminal.press("\u{4}");
     assert_eq!(terminal.end(), 0);
+}
+
+#[test]
+fn p8_ctrl_c_at_the_prompt_is_recorded() {
+    let home = Home::new().with("CHAT_KEY", "x");
+    let chat = Server::chat([]);
+    let file = home.agent(&chat);
+    let mut terminal = Terminal::start(&home, &["run", &file]);
+    terminal.expect("> ");
+    kill_process(Pid::from_child(&terminal.child), Signal::INT).expect("a signal");
+    assert_eq!(terminal.end(), 130);
+    assert_eq!(shape(&home.pending()), ["run 130 cancelled"]);
 }
 
 #[test]

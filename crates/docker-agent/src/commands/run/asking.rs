@@ -47,7 +47,7 @@ impl Asking {
                          `permissions.allow` in the agent file lets some",
                     );
                 }
-                Answer::No { reason: "nobody can be asked in this run".to_owned() }
+                Answer::NobodyToAsk
             }
         }
     }

@@ -38,10 +38,14 @@ impl Sink for Text {
     fn show(&mut self, event: &Event) -> io::Result<()> {
         match event {
             Event::TextDelta { text } => return self.say(text),
-            // Follows a tool call's line and is asked with its own.
-            Event::ToolConfirmationRequest { .. } => return Ok(()),
+            // Not shown; a confirmation is asked for after its call's line.
+            Event::SessionStarted { .. }
+            | Event::ReasoningDelta { .. }
+            | Event::Usage { .. }
+            | Event::ToolConfirmationRequest { .. } => return Ok(()),
             _ => {}
         }
+        // What follows is a line of its own.
         self.settle()?;
         match event {
             Event::ToolCall { name, arguments, .. } => {

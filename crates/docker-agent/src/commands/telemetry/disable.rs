@@ -9,7 +9,9 @@ use crate::wrapper::Outcome;
 pub(super) fn run(startup: &Startup, purge: bool) -> Outcome {
     let telemetry = startup.telemetry();
     let before = telemetry.status();
-    let disabled = telemetry.disable(purge).map_err(|error| super::not_saved(&error))?;
+    let disabled = telemetry.disable(purge).map_err(|error| {
+        super::not_done("the choice could not be saved, or what was kept not deleted", &error)
+    })?;
     let mut text = "Telemetry is off.\n".to_owned();
     if before.pending.events > 0 {
         text.push_str(&format!("Deleted {} that had not been sent.\n", super::events(before.pending.events)));

@@ -8,7 +8,7 @@ use crate::startup::Startup;
 use crate::wrapper::Outcome;
 
 pub(super) fn run(startup: &Startup) -> Outcome {
-    startup.telemetry().enable().map_err(|error| super::not_saved(&error))?;
+    startup.telemetry().enable().map_err(|error| super::not_done("the choice could not be saved", &error))?;
     let now = startup.decide_again();
     let decision = now.decision();
     let value = decision.inputs.iter().find(|input| input.name == decision.decided_by);

@@ -8,7 +8,10 @@ use crate::wrapper::Outcome;
 
 pub(super) fn run(startup: &Startup) -> Outcome {
     let before = startup.telemetry().status();
-    let old = startup.telemetry().reset_id().map_err(|error| super::not_saved(&error))?;
+    let old = startup
+        .telemetry()
+        .reset_id()
+        .map_err(|error| super::not_done("the id could not be replaced", &error))?;
     let mut text = match old {
         Some(id) => format!("Deleted the installation id {id}; the next event makes a new one.\n"),
         None => "There was no installation id.\n".to_owned(),

@@ -1,0 +1,13 @@
+//! A review date is a date.
+
+use agent_telemetry::Event;
+
+/// Something happened.
+#[derive(Event)]
+#[event(name = "export", since = "1.2.0", review = "next summer", why = "shows what people export")]
+struct Export {
+    #[field(since = "1.2.0", why = "shows what people export")]
+    done: bool,
+}
+
+fn main() {}

@@ -1,0 +1,13 @@
+//! The name is part of the wire, not of the code.
+
+use agent_telemetry::Event;
+
+/// Something happened.
+#[derive(Event)]
+#[event(since = "1.2.0", review = "2099-06-01", why = "shows what people export")]
+struct Export {
+    #[field(since = "1.2.0", why = "shows what people export")]
+    done: bool,
+}
+
+fn main() {}

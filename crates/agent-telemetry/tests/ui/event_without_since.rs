@@ -1,0 +1,13 @@
+//! Users read since when an event is collected.
+
+use agent_telemetry::Event;
+
+/// Something happened.
+#[derive(Event)]
+#[event(name = "export", review = "2099-06-01", why = "shows what people export")]
+struct Export {
+    #[field(since = "1.2.0", why = "shows what people export")]
+    done: bool,
+}
+
+fn main() {}

@@ -1,0 +1,13 @@
+//! Users read why an event is collected.
+
+use agent_telemetry::Event;
+
+/// Something happened.
+#[derive(Event)]
+#[event(name = "export", since = "1.2.0", review = "2099-06-01")]
+struct Export {
+    #[field(since = "1.2.0", why = "shows what people export")]
+    done: bool,
+}
+
+fn main() {}

@@ -1,0 +1,13 @@
+//! What `T` is would be decided far from the definition.
+
+use agent_telemetry::Event;
+
+/// Something happened.
+#[derive(Event)]
+#[event(name = "export", since = "1.2.0", review = "2099-06-01", why = "shows what people export")]
+struct Export<T> {
+    #[field(since = "1.2.0", why = "shows what people export")]
+    value: T,
+}
+
+fn main() {}
