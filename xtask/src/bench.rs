@@ -5,7 +5,6 @@
 //! machine hits both.
 
 mod endpoint;
-mod session;
 
 use std::path::Path;
 use std::process::{Command, Stdio};
@@ -17,7 +16,10 @@ use tempfile::TempDir;
 
 use self::endpoint::{Endpoint, Kind};
 use crate::process::Interrupt;
-use crate::{terminal, workspace};
+use crate::{session, terminal, workspace};
+
+/// How long a tool call of the session takes.
+const TOOL_PAUSE: Duration = Duration::from_millis(20);
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct Options {
@@ -132,7 +134,7 @@ struct Home(TempDir);
 impl Home {
     fn new() -> anyhow::Result<Self> {
         let folder = tempfile::tempdir().context("cannot make a temporary folder; is TMPDIR writable?")?;
-        session::write(folder.path())?;
+        session::write(folder.path(), TOOL_PAUSE)?;
         Ok(Self(folder))
     }
 

@@ -8,8 +8,8 @@
 
 mod account;
 mod agent;
-mod collector;
-mod events;
+pub(crate) mod collector;
+pub(crate) mod events;
 mod examples;
 mod http;
 mod summary;

@@ -1,4 +1,4 @@
-//! The project's own commands: `cargo xtask ci`, `demo`, `bench`, `docs`, `tidy`, `review-due`.
+//! The project's own commands: `cargo xtask ci`, `demo`, `bench`, `soak`, `docs`, `tidy`, `review-due`.
 //!
 //! Everything that README, `.ci/run` and people run more than once lives here, so that there is one way to do it.
 //! Nothing in here is linked into what users install.
@@ -9,6 +9,8 @@ mod ci;
 mod demo;
 mod docs;
 mod process;
+mod session;
+mod soak;
 mod terminal;
 mod tidy;
 mod workspace;
@@ -32,6 +34,8 @@ enum Task {
     Demo(demo::Options),
     /// Measures what telemetry adds to a command's time, for endpoints in every state.
     Bench(bench::Options),
+    /// Kills, floods and cuts off the programs, and counts what was lost or doubled.
+    Soak(soak::Options),
     /// Writes the files that are generated from the event definitions.
     Docs {
         /// Writes nothing; fails if a file is not what it would be.
@@ -49,6 +53,7 @@ fn main() -> ExitCode {
         Task::Ci => ci::run(),
         Task::Demo(options) => demo::run(&options),
         Task::Bench(options) => bench::run(&options),
+        Task::Soak(options) => soak::run(&options),
         Task::Docs { check } => docs::run(check),
         Task::Tidy => tidy::run(),
         Task::ReviewDue => tidy::run_review_due(),

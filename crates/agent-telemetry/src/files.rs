@@ -65,12 +65,9 @@ impl Locked {
     pub(crate) fn try_new(file: File) -> Result<Self, TryLockError> {
         file.try_lock().map(|()| Self(file))
     }
-}
 
-impl std::ops::Deref for Locked {
-    type Target = File;
-
-    fn deref(&self) -> &File {
+    /// The file.
+    pub(crate) fn file(&self) -> &File {
         &self.0
     }
 }

@@ -16,7 +16,7 @@ const LAST_WORDS: usize = 20;
 
 /// A running collector; it is killed when this value goes.
 #[derive(Debug)]
-pub(super) struct Collector {
+pub(crate) struct Collector {
     program: PathBuf,
     data: PathBuf,
     log: PathBuf,
@@ -26,7 +26,7 @@ pub(super) struct Collector {
 
 impl Collector {
     /// Starts the collector with its data below `stage`; returns once it listens.
-    pub(super) fn start(
+    pub(crate) fn start(
         program: PathBuf,
         stage: &Path,
         port: u16,
@@ -40,7 +40,7 @@ impl Collector {
     }
 
     /// Starts a killed collector again, on its port and with its data.
-    pub(super) fn restart(&mut self, interrupt: &Interrupt) -> anyhow::Result<()> {
+    pub(crate) fn restart(&mut self, interrupt: &Interrupt) -> anyhow::Result<()> {
         self.child = spawn(&self.program, &self.data, &self.log, self.port)?;
         let port = self.listen(interrupt)?;
         if port != self.port {
@@ -50,22 +50,22 @@ impl Collector {
     }
 
     /// Kills the collector with SIGKILL and waits until it is gone.
-    pub(super) fn kill(&mut self) {
+    pub(crate) fn kill(&mut self) {
         self.child.kill();
     }
 
     /// Returns whether the collector is no longer there.
-    pub(super) fn has_ended(&mut self) -> bool {
+    pub(crate) fn has_ended(&mut self) -> bool {
         !matches!(self.child.ended(), Ok(None))
     }
 
     /// Returns `http://127.0.0.1:PORT`.
-    pub(super) fn url(&self) -> String {
+    pub(crate) fn url(&self) -> String {
         format!("http://127.0.0.1:{}", self.port)
     }
 
     /// Returns the end of what the collector wrote to stderr.
-    pub(super) fn last_words(&self) -> String {
+    pub(crate) fn last_words(&self) -> String {
         let text = std::fs::read_to_string(&self.log).unwrap_or_default();
         let lines: Vec<_> = text.lines().collect();
         lines[lines.len().saturating_sub(LAST_WORDS)..].join("\n")

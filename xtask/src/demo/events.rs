@@ -25,7 +25,7 @@ impl Shown {
 }
 
 /// Returns all stored events.
-pub(super) fn all(url: &str) -> anyhow::Result<Vec<Value>> {
+pub(crate) fn all(url: &str) -> anyhow::Result<Vec<Value>> {
     after(url, &mut 0)
 }
 
@@ -47,7 +47,7 @@ fn after(url: &str, position: &mut u64) -> anyhow::Result<Vec<Value>> {
 }
 
 /// Returns a property of an event, wherever in the answer it stands.
-pub(super) fn property<'a>(event: &'a Value, name: &str) -> &'a Value {
+pub(crate) fn property<'a>(event: &'a Value, name: &str) -> &'a Value {
     match &event["properties"][name] {
         Value::Null => &event[name],
         found => found,

@@ -26,6 +26,11 @@ impl Programs {
         }
         complete
     }
+
+    /// Where they are.
+    pub(crate) fn folder(&self) -> &Path {
+        self.agent.parent().unwrap()
+    }
 }
 
 /// Says that something is missing; with `REQUIRE_TOOLS=1` that is a failure.

@@ -10,4 +10,5 @@ mod killed;
 mod machine;
 mod network;
 mod sink;
+mod soak;
 mod traced;

@@ -1,6 +1,6 @@
 //! A segment that a dead process left, locked by this one.
 
-use std::fs::{self, File};
+use std::fs;
 use std::io::{Read as _, Write as _};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
@@ -30,20 +30,20 @@ impl Adopted {
         let stem = SegmentName::of(path)?.stem.to_owned();
         let file = files::private().read(true).append(true).open(path).ok()?;
         let file = Locked::try_new(file).ok()?;
-        let metadata = file.metadata().ok()?;
+        let metadata = file.file().metadata().ok()?;
         if !has_link(&metadata) {
             return None;
         }
         let mut bytes = Vec::new();
 
-        (&*file).take(MAX_SEGMENT_READ).read_to_end(&mut bytes).ok()?;
+        file.file().take(MAX_SEGMENT_READ).read_to_end(&mut bytes).ok()?;
         let parsed = Parsed::read(bytes);
         if !parsed.header.as_ref().is_some_and(Header::is_of_this_boot) && !is_silent(&metadata) {
             return None;
         }
         if parsed.is_torn() {
             // A line without its end would run into the next mark.
-            file.set_len(parsed.whole as u64).ok()?;
+            file.file().set_len(parsed.whole as u64).ok()?;
         }
         Some(Self { stem, path: path.to_owned(), file, mark: parsed.mark, parsed })
     }
@@ -95,7 +95,7 @@ impl Adopted {
         self.mark.done += records;
         self.mark.rejected += rejected;
         if let Ok(line) = self.mark.line() {
-            let mut file: &File = &self.file;
+            let mut file = self.file.file();
             let _ = file.write_all(&line);
         }
     }

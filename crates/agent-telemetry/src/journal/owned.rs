@@ -119,7 +119,7 @@ impl Owned {
     fn write(&mut self, line: &[u8]) -> io::Result<()> {
         match &mut self.store {
             Store::File(file, _) => {
-                let mut file: &File = file;
+                let mut file = file.file();
                 if let Err(error) = file.write_all(line) {
                     // A part of a line would run into the next one.
                     self.torn = file.set_len(self.len).is_err();
@@ -193,7 +193,7 @@ fn begin(file: File, header: &Header) -> io::Result<(Locked, u64)> {
     let file = Locked::try_new(file)?;
     let mut line = serde_json::to_vec(header)?;
     line.push(b'\n');
-    (&*file).write_all(&line)?;
+    file.file().write_all(&line)?;
     Ok((file, line.len() as u64))
 }
 
@@ -210,7 +210,7 @@ impl Tail {
         match self {
             Self::File(file, range) => {
                 let mut bytes = vec![0; usize::try_from(range.end - range.start).unwrap_or(0)];
-                read_at(file, &mut bytes, range.start)?;
+                read_at(file.file(), &mut bytes, range.start)?;
                 Ok(Batch::take(&bytes, max_records, max_bytes))
             }
             Self::Memory(bytes) => Ok(Batch::take(bytes, max_records, max_bytes)),

@@ -96,18 +96,6 @@ impl Machine {
         }
     }
 
-    /// Flushes until nothing is left, whatever goes wrong meanwhile.
-    pub(crate) fn flush_all(&self) -> u64 {
-        let deadline = Instant::now() + LONG;
-        loop {
-            let left = self.flush();
-            if left == 0 || Instant::now() > deadline {
-                return left;
-            }
-            std::thread::yield_now();
-        }
-    }
-
     /// Flushes until the status is as wanted.
     pub(crate) fn until(&self, wanted: impl Fn(&Status) -> bool) {
         let deadline = Instant::now() + LONG;
