@@ -70,7 +70,7 @@ fn p10_one_bad_record_does_not_cost_its_neighbours() {
     }
     drop(telemetry);
     let machine = machine.with("TELEMETRY_ENDPOINT", &server.url());
-    assert_eq!(machine.flush_all(), 0);
+    machine.flush_all();
     let status = machine.process().status();
     assert_eq!((status.recorded, status.losses.rejected), (30, 1));
     // The bad one arrived alone at last, and was refused alone.
@@ -119,7 +119,7 @@ fn p10_failures_keep_events_and_open_the_breaker() {
         }
         assert_eq!(server.got().len(), requests, "{status}: no attempt while the breaker is open");
         server.behave(Behaviour::Answer(200, "", "{}"));
-        assert_eq!(machine.flush_all(), 0, "flush ignores the breaker");
+        machine.flush_all();
         let mut delivered = ids(&server.records());
         delivered.dedup();
         assert_eq!(delivered.len(), 30, "{status}");
@@ -132,7 +132,7 @@ fn p10_other_refusals_drop_and_count() {
     let server = Server::start(Behaviour::Answer(404, "", ""));
     let machine = Machine::consenting(&server);
     machine.run();
-    assert_eq!(machine.flush_all(), 0);
+    machine.flush_all();
     let status = machine.process().status();
     assert_eq!((status.recorded, status.losses.rejected, status.pending.events), (5, 5, 0));
 }
@@ -174,7 +174,7 @@ fn p9_a_closed_port_costs_no_seconds() {
         machine.run();
     }
     assert!(begun.elapsed() < Duration::from_secs(5), "{:?}", begun.elapsed());
-    assert_eq!(machine.with("TELEMETRY_ENDPOINT", &server.url()).flush_all(), 0);
+    machine.with("TELEMETRY_ENDPOINT", &server.url()).flush_all();
     assert_eq!(server.records().len(), 25);
 }
 
@@ -294,7 +294,7 @@ fn p10_what_a_killed_process_recorded_arrives_once() {
     let machine = killed.with("TELEMETRY_ENDPOINT", &server.url());
     assert_eq!(machine.flush(), 0);
     machine.run();
-    assert_eq!(machine.flush_all(), 0);
+    machine.flush_all();
     assert_eq!(ids(&server.records()).len(), 2 + 5);
     let mut unique = ids(&server.records());
     unique.dedup();

@@ -105,6 +105,16 @@ impl Machine {
         }
     }
 
+    /// Flushes until nothing is left; the sender of an earlier handle in this test process may still hold its segment
+    /// for a moment.
+    pub(crate) fn flush_all(&self) {
+        let deadline = Instant::now() + Duration::from_secs(20);
+        while self.flush() > 0 {
+            assert!(Instant::now() < deadline, "{:?}", self.process().status());
+            std::thread::yield_now();
+        }
+    }
+
     pub(crate) fn state(&self) -> PathBuf {
         self.home.path().join(".local/state/acme/telemetry")
     }
