@@ -1,10 +1,11 @@
-//! `cargo xtask bench`: what telemetry costs, measured against the same command with telemetry off, in turns.
+//! `cargo xtask bench`: what telemetry costs, measured beside a yardstick in the same run.
 //!
 //! Prints medians and differences; it never judges, because machines are noisy.
-//! Each line is one endpoint: the same two commands, with telemetry off and on alternately, so that a slow moment of the
-//! machine hits both.
+//! `bench exit`: each line is one endpoint, the same two commands with telemetry off and on alternately, so that a slow
+//! moment of the machine hits both. `bench telemetry`: one event, beside a bare `write(2)` of the same bytes.
 
 mod endpoint;
+mod record;
 
 use std::path::Path;
 use std::process::{Command, Stdio};
@@ -23,19 +24,44 @@ const TOOL_PAUSE: Duration = Duration::from_millis(20);
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct Options {
-    /// How many pairs of runs each line is the median of.
-    #[arg(long, default_value_t = 15)]
-    pairs: usize,
+    #[command(subcommand)]
+    part: Option<Part>,
 }
 
-/// Measures the time that telemetry adds to a short command and to a session, for endpoints in every state.
+#[derive(Debug, clap::Subcommand)]
+enum Part {
+    /// The time that telemetry adds to a short command and to a session, for endpoints in every state.
+    Exit {
+        /// How many pairs of runs each line is the median of.
+        #[arg(long, default_value_t = PAIRS)]
+        pairs: usize,
+    },
+    /// What one recorded event costs: time, allocations, bytes.
+    Telemetry,
+}
+
+const PAIRS: usize = 30;
+
+/// Measures one part, or all of them.
 pub(crate) fn run(options: &Options) -> anyhow::Result<()> {
     let interrupt = Interrupt::catch()?;
     let binaries = workspace::build_binaries(&interrupt)?;
     let program = binaries.docker_agent.as_path();
+    match options.part {
+        Some(Part::Exit { pairs }) => exit(program, pairs, &interrupt),
+        Some(Part::Telemetry) => record::run(program, &interrupt),
+        None => {
+            exit(program, PAIRS, &interrupt)?;
+            terminal::out("");
+            record::run(program, &interrupt)
+        }
+    }
+}
+
+/// Measures the time that telemetry adds to a short command and to a session, for endpoints in every state.
+fn exit(program: &Path, pairs: usize, interrupt: &Interrupt) -> anyhow::Result<()> {
     terminal::out(&format!(
-        "wall time in ms: off, on, and what on adds; medians of {} alternating pairs",
-        options.pairs
+        "wall time in ms: off, on, and what on adds; medians of {pairs} alternating pairs"
     ));
     terminal::out(
         "`first`: a new home for every run; `later`: one home, so that a run can learn from the last one\n",
@@ -49,7 +75,7 @@ pub(crate) fn run(options: &Options) -> anyhow::Result<()> {
         for work in [Work::Version, Work::Session] {
             for reuse in [false, true] {
                 interrupt.check()?;
-                line(program, &endpoint, work, reuse, options.pairs)?;
+                line(program, &endpoint, work, reuse, pairs)?;
             }
         }
     }
@@ -162,6 +188,15 @@ impl Home {
             bail!("docker-agent ended with {status}");
         }
         Ok(took)
+    }
+
+    /// Delivers everything.
+    fn flush(&self, program: &Path, endpoint: &str) -> anyhow::Result<()> {
+        let status = self.command(program, Some(endpoint)).args(["telemetry", "flush"]).status()?;
+        if !status.success() {
+            bail!("not everything was taken");
+        }
+        Ok(())
     }
 
     fn recorded(&self, program: &Path, endpoint: &str) -> anyhow::Result<u64> {

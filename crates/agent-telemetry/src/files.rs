@@ -1,7 +1,7 @@
 //! Private files and folders: 0700, 0600, replaced by rename; and the wall clock.
 
 use std::fs::{self, File, OpenOptions, TryLockError};
-use std::io::{self, Write as _};
+use std::io::{self, Read as _, Seek as _, SeekFrom, Write as _};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
@@ -100,6 +100,20 @@ fn wait_for_lock(file: File) -> io::Result<Locked> {
             }
         }
     }
+}
+
+/// Appends a line; a torn one that somebody left before it is ended first, so that it does not take this one along.
+pub(crate) fn append_line(path: &Path, mut line: Vec<u8>) -> io::Result<()> {
+    let mut file = private().read(true).append(true).create(true).open(path)?;
+    if file.metadata()?.len() > 0 {
+        file.seek(SeekFrom::End(-1))?;
+        let mut last = [0];
+        file.read_exact(&mut last)?;
+        if last != *b"\n" {
+            line.insert(0, b'\n');
+        }
+    }
+    file.write_all(&line)
 }
 
 fn temporary_beside(path: &Path) -> PathBuf {

@@ -145,6 +145,12 @@ impl Recorder {
     /// Begins a segment: the first, or the next because the last one is full.
     fn begin_segment(&self, live: &mut Live, now_ms: u64) -> Result<(), Outcome> {
         if let Some(full) = live.segments.back_mut() {
+            if live.folder_changed.is_none()
+                || live.folder_changed != self.folder.as_ref().and_then(Folder::changed)
+            {
+                // Somebody else began or ended a segment.
+                live.room = 0;
+            }
             full.seal();
             if self.said_no() {
                 self.stop(live);
@@ -180,8 +186,16 @@ impl Recorder {
         {
             return Ok(segment);
         }
-        folder.keep_bounds(self.generation, now_ms, |stem| live.evict(stem, folder));
-        folder.create_segment(self.generation, install, now_ms)
+        live.leave_oldest_behind();
+        live.room = match live.room.checked_sub(1) {
+            Some(room) => room,
+            None => {
+                folder.keep_bounds(self.generation, now_ms, |stem| live.evict(stem, folder)).saturating_sub(1)
+            }
+        };
+        let segment = folder.create_segment(self.generation, install, now_ms)?;
+        live.folder_changed = folder.changed();
+        Ok(segment)
     }
 
     /// The installation's id: the same for all records of a process.

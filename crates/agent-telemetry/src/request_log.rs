@@ -4,7 +4,7 @@
 //! 4 MiB a file, two files, so the last 4 to 8 MiB are there.
 
 use std::fs;
-use std::io::{self, Read as _, Seek as _, SeekFrom, Write as _};
+use std::io;
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
@@ -135,12 +135,7 @@ impl RequestLog {
                 if is_full() { fs::rename(&path, self.folder.join(PREVIOUS)) } else { Ok(()) }
             })?;
         }
-        let mut file = files::private().read(true).append(true).create(true).open(&path)?;
-        if is_torn(&mut file)? {
-            // Whoever wrote last died or had no room; its line must not take this one along.
-            bytes.insert(0, b'\n');
-        }
-        file.write_all(&bytes)
+        files::append_line(&path, bytes)
     }
 
     /// The lines, oldest first.
@@ -164,14 +159,4 @@ impl RequestLog {
             _ => Ok(()),
         }
     }
-}
-
-fn is_torn(file: &mut fs::File) -> io::Result<bool> {
-    if file.metadata()?.len() == 0 {
-        return Ok(false);
-    }
-    file.seek(SeekFrom::End(-1))?;
-    let mut last = [0];
-    file.read_exact(&mut last)?;
-    Ok(last != *b"\n")
 }

@@ -224,7 +224,7 @@ impl Thread {
         let waiting = self.waiting.get_or_insert_with(|| {
             folder.remove_stale_temporaries(now_ms);
             // Those of this process are locked, and stay.
-            folder.keep_bounds(recorder.generation, now_ms, |_| Own::Foreign);
+            let _room = folder.keep_bounds(recorder.generation, now_ms, |_| Own::Foreign);
             folder.segments().into()
         });
         while let Some(path) = waiting.pop_front() {

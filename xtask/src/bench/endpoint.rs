@@ -1,11 +1,13 @@
 //! Endpoints in every state that a network has in store, on loopback.
 
 use std::io::{Read as _, Write as _};
-use std::net::{TcpListener, TcpStream};
+use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 use std::time::Duration;
 
-use anyhow::Context;
+use anyhow::{Context, bail};
 
 /// The state of an endpoint.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -18,15 +20,18 @@ pub(super) enum Kind {
     Closed,
     /// Accepts, reads, never answers.
     BlackHole,
+    /// Has no room for another connection: the system drops every attempt.
+    SynDropped,
 }
 
 impl Kind {
-    pub(super) const ALL: [Self; 5] = [
+    pub(super) const ALL: [Self; 6] = [
         Self::Healthy,
         Self::After(Duration::from_millis(100)),
         Self::After(Duration::from_secs(2)),
         Self::Closed,
         Self::BlackHole,
+        Self::SynDropped,
     ];
 }
 
@@ -35,20 +40,48 @@ impl Kind {
 pub(super) struct Endpoint {
     kind: Kind,
     url: String,
+    received: Arc<Received>,
+    /// Connections that nobody accepts.
+    _waiting: Vec<TcpStream>,
+}
+
+/// What arrived.
+#[derive(Debug, Default)]
+struct Received {
+    bytes: AtomicUsize,
+    requests: AtomicUsize,
 }
 
 impl Endpoint {
     pub(super) fn start(kind: Kind) -> anyhow::Result<Self> {
         let listener = TcpListener::bind("127.0.0.1:0").context("no free loopback port")?;
-        let url = format!("http://{}/events/v1/track", listener.local_addr()?);
-        if kind != Kind::Closed {
-            thread::spawn(move || {
-                for stream in listener.incoming().flatten() {
-                    thread::spawn(move || serve(stream, kind));
-                }
-            });
+        let address = listener.local_addr()?;
+        let url = format!("http://{address}/events/v1/track");
+        let received = Arc::new(Received::default());
+        let mut waiting = Vec::new();
+        match kind {
+            Kind::Closed => drop(listener),
+            Kind::SynDropped => {
+                waiting = fill(address)?;
+                // It listens and accepts nothing, for as long as this program runs.
+                std::mem::forget(listener);
+            }
+            _ => {
+                let own = Arc::clone(&received);
+                thread::spawn(move || {
+                    for stream in listener.incoming().flatten() {
+                        let own = Arc::clone(&own);
+                        thread::spawn(move || serve(stream, kind, &own));
+                    }
+                });
+            }
         }
-        Ok(Self { kind, url })
+        Ok(Self { kind, url, received, _waiting: waiting })
+    }
+
+    /// Bytes and requests that arrived.
+    pub(super) fn received(&self) -> (usize, usize) {
+        (self.received.bytes.load(Ordering::SeqCst), self.received.requests.load(Ordering::SeqCst))
     }
 
     pub(super) fn url(&self) -> &str {
@@ -61,12 +94,27 @@ impl Endpoint {
             Kind::After(delay) => format!("after {} ms", delay.as_millis()),
             Kind::Closed => "closed port".to_owned(),
             Kind::BlackHole => "never answers".to_owned(),
+            Kind::SynDropped => "drops connections".to_owned(),
         }
     }
 }
 
+/// Connects until the system has no room for another connection.
+fn fill(address: SocketAddr) -> anyhow::Result<Vec<TcpStream>> {
+    const PATIENCE: Duration = Duration::from_millis(300);
+    let mut waiting = Vec::new();
+    while waiting.len() < 10_000 {
+        match TcpStream::connect_timeout(&address, PATIENCE) {
+            Ok(stream) => waiting.push(stream),
+            Err(error) if error.kind() == std::io::ErrorKind::TimedOut => return Ok(waiting),
+            Err(error) => return Err(error).context("cannot fill a listener"),
+        }
+    }
+    bail!("a listener took 10,000 connections without accepting one")
+}
+
 /// Reads requests and answers them; a request ends where its declared length does.
-fn serve(mut stream: TcpStream, kind: Kind) {
+fn serve(mut stream: TcpStream, kind: Kind, received: &Received) {
     let mut got = Vec::new();
     let mut part = [0; 65_536];
     while let Ok(read) = stream.read(&mut part) {
@@ -74,10 +122,12 @@ fn serve(mut stream: TcpStream, kind: Kind) {
             return;
         }
         got.extend_from_slice(&part[..read]);
+        received.bytes.fetch_add(read, Ordering::SeqCst);
         while let Some(length) = whole_request(&got) {
             got.drain(..length);
+            received.requests.fetch_add(1, Ordering::SeqCst);
             match kind {
-                Kind::BlackHole | Kind::Closed => continue,
+                Kind::BlackHole | Kind::Closed | Kind::SynDropped => continue,
                 Kind::After(delay) => thread::sleep(delay),
                 Kind::Healthy => {}
             }

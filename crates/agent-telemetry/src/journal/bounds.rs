@@ -4,7 +4,8 @@
 //! That happens on the thread that records, so nothing is read that a file's name or size can tell.
 
 use std::fs;
-use std::path::PathBuf;
+use std::path::Path;
+use std::time::SystemTime;
 
 use super::adopted::Adopted;
 use super::folder::Folder;
@@ -32,8 +33,15 @@ pub(crate) enum Own {
     Gone,
 }
 
+/// More than a segment ever is: marks are added when it is full already.
+const SEGMENT_BYTES_AT_MOST: u64 = SEGMENT_BYTES + SEGMENT_BYTES / 2;
+/// How many segments may be begun at most before somebody looks again.
+const ROOM_AT_MOST: u64 = 16;
+/// How many segments fit after something had to be dropped.
+const ROOM_MADE: u64 = 4;
+
 struct Size {
-    path: PathBuf,
+    name: String,
     bytes: u64,
     events: u64,
     events_are_known: bool,
@@ -41,58 +49,96 @@ struct Size {
 }
 
 impl Size {
-    fn of(path: PathBuf, now_ms: u64) -> Option<Self> {
-        let name = SegmentName::of(&path)?;
-        let (records, created_ms) = (name.records, name.created_ms);
-        let bytes = fs::metadata(&path).ok()?.len();
+    /// What the name tells: at most this much.
+    fn of(name: String, now_ms: u64) -> Option<Self> {
+        let parts = SegmentName::of(Path::new(&name))?;
+        let (records, created_ms) = (parts.records, parts.created_ms);
         Some(Self {
-            events: records.unwrap_or(bytes / MIN_RECORD_BYTES),
+            bytes: SEGMENT_BYTES_AT_MOST,
+            events: records.unwrap_or(SEGMENT_BYTES_AT_MOST / MIN_RECORD_BYTES),
             events_are_known: records.is_some(),
             expired: created_ms.is_some_and(|made| now_ms.saturating_sub(made) > KEEP_MS),
-            path,
-            bytes,
+            name,
         })
     }
 
-    /// Reads how many events there are, where the name does not tell.
-    fn count(&mut self) {
+    fn measure(&mut self, folder: &Path) {
+        self.bytes = fs::metadata(folder.join(&self.name)).map_or(0, |metadata| metadata.len());
         if !self.events_are_known {
-            self.events = fs::read(&self.path).map_or(0, |bytes| Parsed::read(bytes).len());
+            self.events = self.bytes / MIN_RECORD_BYTES;
+        }
+    }
+
+    /// Reads how many events there are, where the name does not tell.
+    fn count(&mut self, folder: &Path) {
+        if !self.events_are_known {
+            self.events = fs::read(folder.join(&self.name)).map_or(0, |bytes| Parsed::read(bytes).len());
             self.events_are_known = true;
         }
     }
 }
 
-impl Folder {
-    /// Drops whole oldest segments until the folder and one more segment are within the bounds. Segments of other living
-    /// processes stay; `own` drops those of this process.
-    pub(crate) fn keep_bounds(&self, generation: u64, now_ms: u64, mut own: impl FnMut(&str) -> Own) {
-        let mut sizes: Vec<Size> =
-            self.segments().into_iter().filter_map(|path| Size::of(path, now_ms)).collect();
-        let mut bytes: u64 = sizes.iter().map(|size| size.bytes).sum();
-        let mut events: u64 = sizes.iter().map(|size| size.events).sum();
-        if events > FOLDER_EVENTS - NEXT_EVENTS {
-            // At most this many; exactly, then.
-            sizes.iter_mut().for_each(Size::count);
-            events = sizes.iter().map(|size| size.events).sum();
+/// How much there is in all.
+#[derive(Debug, Clone, Copy)]
+struct Total {
+    bytes: u64,
+    events: u64,
+}
+
+impl Total {
+    fn of(sizes: &[Size]) -> Self {
+        Self {
+            bytes: sizes.iter().map(|size| size.bytes).sum(),
+            events: sizes.iter().map(|size| size.events).sum(),
         }
+    }
+
+    /// How many more segments fit.
+    fn room(self) -> u64 {
+        let bytes = FOLDER_BYTES.saturating_sub(self.bytes) / SEGMENT_BYTES_AT_MOST;
+        let events = FOLDER_EVENTS.saturating_sub(self.events) / NEXT_EVENTS;
+        bytes.min(events).min(ROOM_AT_MOST)
+    }
+}
+
+impl Folder {
+    /// Drops whole oldest segments when the folder is full, and says how many more fit then. Segments of other living
+    /// processes stay; `own` drops those of this process.
+    pub(crate) fn keep_bounds(&self, generation: u64, now_ms: u64, mut own: impl FnMut(&str) -> Own) -> u64 {
+        let mut sizes: Vec<Size> =
+            self.names().into_iter().filter_map(|name| Size::of(name, now_ms)).collect();
+        // Exact only as far as it matters.
+        if Total::of(&sizes).room() == 0 {
+            sizes.iter_mut().for_each(|size| size.measure(self.path()));
+        }
+        if Total::of(&sizes).room() == 0 {
+            sizes.iter_mut().for_each(|size| size.count(self.path()));
+        }
+        let mut total = Total::of(&sizes);
+        let is_full = total.room() == 0;
         for size in sizes {
-            let full = bytes > FOLDER_BYTES - SEGMENT_BYTES || events > FOLDER_EVENTS - NEXT_EVENTS;
-            if !full && !size.expired {
+            if !size.expired && (!is_full || total.room() >= ROOM_MADE) {
                 break;
             }
-            let stem = SegmentName::of(&size.path).map(|name| name.stem).unwrap_or_default();
+            let path = self.path().join(&size.name);
+            let stem = SegmentName::of(&path).map(|name| name.stem).unwrap_or_default();
             let gone = match own(stem) {
                 Own::Stays => false,
                 Own::Gone => true,
-                Own::Foreign => Adopted::take(&size.path)
+                Own::Foreign => Adopted::take(&path)
                     .is_some_and(|segment| self.drop_segment(&segment, size.expired, generation)),
             };
             if gone {
-                bytes = bytes.saturating_sub(size.bytes);
-                events = events.saturating_sub(size.events);
+                total.bytes = total.bytes.saturating_sub(size.bytes);
+                total.events = total.events.saturating_sub(size.events);
             }
         }
+        total.room()
+    }
+
+    /// When a file in it was last made, renamed or unlinked.
+    pub(crate) fn changed(&self) -> Option<SystemTime> {
+        fs::metadata(self.path()).and_then(|metadata| metadata.modified()).ok()
     }
 
     fn drop_segment(&self, segment: &Adopted, expired: bool, generation: u64) -> bool {

@@ -2,6 +2,7 @@
 
 use std::ops::Range;
 use std::path::Path;
+use std::sync::OnceLock;
 
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
@@ -42,7 +43,9 @@ impl Header {
 
 /// This boot of this machine, where the system can tell.
 fn boot_id() -> Option<String> {
-    std::fs::read_to_string("/proc/sys/kernel/random/boot_id").ok().map(|id| id.trim().to_owned())
+    static BOOT: OnceLock<Option<String>> = OnceLock::new();
+    let read = || Some(std::fs::read_to_string("/proc/sys/kernel/random/boot_id").ok()?.trim().to_owned());
+    BOOT.get_or_init(read).clone()
 }
 
 /// How many of a segment's records are resolved, how many of these the collector refused, and how many events it

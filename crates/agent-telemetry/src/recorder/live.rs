@@ -2,12 +2,15 @@
 
 use std::collections::VecDeque;
 use std::ops::Range;
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 
 use super::{Recorder, Setup};
 use crate::delivery::{Breaker, remembered};
 use crate::journal::{FOLDER_BYTES, Folder, Ledger, Left, Own, Owned, SEGMENT_BYTES};
 use crate::receipt::{Dropped, Outcome};
+
+/// How many segments a process keeps open at most.
+const HELD_SEGMENTS: usize = 8;
 
 /// What changes while a process runs.
 #[derive(Default)]
@@ -16,11 +19,17 @@ pub(crate) struct Live {
     pub(crate) segments: VecDeque<Owned>,
     /// The segment whose records are on their way: it is not dropped meanwhile.
     pub(crate) sending: Option<String>,
+    /// How many more segments fit into the folder, if nobody else begins one.
+    pub(super) room: u64,
+    /// When the folder was last changed by this process.
+    pub(super) folder_changed: Option<SystemTime>,
     pub(super) buffer: Vec<u8>,
     /// The number of the next record.
     next_number: u64,
     /// Records that were given up, by their numbers.
     given_up: Vec<Range<u64>>,
+    /// Records that were left to whoever takes over their segment.
+    left_behind: Vec<Range<u64>>,
     /// Events that could not be written, until a segment counts them.
     pub(super) unwritten: u64,
     /// What became of segments in memory.
@@ -112,10 +121,11 @@ impl Live {
     /// What became of a record; `None` while it waits.
     pub(super) fn fate(&self, number: u64) -> Option<Outcome> {
         let waits = self.segments.iter().any(|segment| segment.unresolved_numbers().contains(&number));
-        let given_up = || self.given_up.iter().any(|range| range.contains(&number));
+        let among = |ranges: &[Range<u64>]| ranges.iter().any(|range| range.contains(&number));
         match waits {
             true => None,
-            false if given_up() => Some(Outcome::Dropped(Dropped::GivenUp)),
+            false if among(&self.given_up) => Some(Outcome::Dropped(Dropped::GivenUp)),
+            false if among(&self.left_behind) => Some(Outcome::Journaled),
             false => Some(Outcome::Delivered),
         }
     }
@@ -133,10 +143,23 @@ impl Live {
 
     /// Notes that records are given up.
     pub(crate) fn give_up(&mut self, numbers: Range<u64>) {
-        match self.given_up.last_mut() {
-            _ if numbers.is_empty() => {}
-            Some(last) if last.end == numbers.start => last.end = numbers.end,
-            _ => self.given_up.push(numbers),
+        add(&mut self.given_up, numbers);
+    }
+
+    /// Lets go of the oldest full segments when there are many: this process's sender or a later one takes them over, as
+    /// if this process had died, and its host has its open files back.
+    pub(super) fn leave_oldest_behind(&mut self) {
+        while self.segments.len() >= HELD_SEGMENTS {
+            let oldest = self.segments.front();
+            if !oldest
+                .is_some_and(|oldest| oldest.is_durable() && self.sending.as_ref() != Some(&oldest.stem))
+            {
+                return;
+            }
+            if let Some(oldest) = self.segments.pop_front() {
+                add(&mut self.left_behind, oldest.unresolved_numbers());
+                self.look_again = true;
+            }
         }
     }
 
@@ -194,5 +217,13 @@ impl Live {
     /// Counts a segment in memory that goes.
     pub(crate) fn count_in_memory(&mut self, segment: &Owned, left: Left) {
         self.memory.get_or_insert_with(Ledger::new).add_gone(segment.records, segment.mark, left);
+    }
+}
+
+fn add(ranges: &mut Vec<Range<u64>>, numbers: Range<u64>) {
+    match ranges.last_mut() {
+        _ if numbers.is_empty() => {}
+        Some(last) if last.end == numbers.start => last.end = numbers.end,
+        _ => ranges.push(numbers),
     }
 }
