@@ -51,7 +51,8 @@ const PROCESS: [&str; 10] = [
 ];
 
 /// The modules and folders that may ask the process.
-const MAY_ASK_PROCESS: [&str; 5] = [
+const MAY_ASK_PROCESS: [&str; 6] = [
+    "bench",
     "crates/agent-telemetry/src/inputs",
     "crates/docker-agent/src",
     "crates/telemetry-collector/src/main",
