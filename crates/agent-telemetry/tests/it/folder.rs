@@ -212,7 +212,8 @@ fn p10_a_full_disk_tears_no_line_and_what_finds_no_room_is_counted() {
     assert_eq!(arrived(&server) as u64, kept + 1);
     let status = machine.process().status();
     assert_eq!(status.recorded - status.losses.evicted, kept + 1);
-    assert!(status.losses.evicted <= 100 - kept);
+    // The last ones found no room for their count either.
+    assert!((1..=100 - kept).contains(&status.losses.evicted), "{status:?}");
 }
 
 #[test]
