@@ -5,6 +5,7 @@
 //! moment of the machine hits both. `bench telemetry`: one event, beside a bare `write(2)` of the same bytes.
 
 mod endpoint;
+mod peers;
 mod record;
 
 use std::path::Path;
@@ -16,6 +17,7 @@ use serde_json::Value;
 use tempfile::TempDir;
 
 use self::endpoint::{Endpoint, Kind};
+use self::peers::Peers;
 use crate::process::Interrupt;
 use crate::{session, terminal, workspace};
 
@@ -35,6 +37,9 @@ enum Part {
         /// How many pairs of runs each line is the median of.
         #[arg(long, default_value_t = PAIRS)]
         pairs: usize,
+        /// Measures posthog-rs and OpenTelemetry beside it, so many pairs each; builds them first, which takes minutes.
+        #[arg(long, default_value_t = 0)]
+        peers: usize,
     },
     /// What one recorded event costs: time, allocations, bytes.
     Telemetry,
@@ -48,10 +53,10 @@ pub(crate) fn run(options: &Options) -> anyhow::Result<()> {
     let binaries = workspace::build_binaries(&interrupt)?;
     let program = binaries.docker_agent.as_path();
     match options.part {
-        Some(Part::Exit { pairs }) => exit(program, pairs, &interrupt),
+        Some(Part::Exit { pairs, peers }) => exit(program, pairs, peers, &interrupt),
         Some(Part::Telemetry) => record::run(program, &interrupt),
         None => {
-            exit(program, PAIRS, &interrupt)?;
+            exit(program, PAIRS, 0, &interrupt)?;
             terminal::out("");
             record::run(program, &interrupt)
         }
@@ -59,7 +64,8 @@ pub(crate) fn run(options: &Options) -> anyhow::Result<()> {
 }
 
 /// Measures the time that telemetry adds to a short command and to a session, for endpoints in every state.
-fn exit(program: &Path, pairs: usize, interrupt: &Interrupt) -> anyhow::Result<()> {
+fn exit(program: &Path, pairs: usize, peer_pairs: usize, interrupt: &Interrupt) -> anyhow::Result<()> {
+    let peers = if peer_pairs > 0 { Some(Peers::build()?) } else { None };
     terminal::out(&format!(
         "wall time in ms: off, on, and what on adds; medians of {pairs} alternating pairs"
     ));
@@ -67,7 +73,7 @@ fn exit(program: &Path, pairs: usize, interrupt: &Interrupt) -> anyhow::Result<(
         "`first`: a new home for every run; `later`: one home, so that a run can learn from the last one\n",
     );
     terminal::out(&format!(
-        "{:<18} {:<8} {:<6} {:>9} {:>9} {:>9} {:>9}",
+        "{:<18} {:<8} {:<8} {:>9} {:>9} {:>9} {:>9}",
         "endpoint", "command", "home", "off", "on", "added", "worst"
     ));
     for kind in Kind::ALL {
@@ -78,8 +84,39 @@ fn exit(program: &Path, pairs: usize, interrupt: &Interrupt) -> anyhow::Result<(
                 line(program, &endpoint, work, reuse, pairs)?;
             }
         }
+        if let Some(peers) = &peers {
+            peer_lines(peers, &endpoint, peer_pairs, interrupt)?;
+        }
     }
     Ok(())
+}
+
+/// The same measurement of other clients, with their documented flush.
+fn peer_lines(peers: &Peers, endpoint: &Endpoint, pairs: usize, interrupt: &Interrupt) -> anyhow::Result<()> {
+    let base = endpoint.url().trim_end_matches("/events/v1/track");
+    for (program, name) in peers::NAMES {
+        for (work, like) in peers::WORKS {
+            let (mut off, mut on) = (Vec::with_capacity(pairs), Vec::with_capacity(pairs));
+            for _ in 0..pairs {
+                interrupt.check()?;
+                off.push(millis(peers.time(program, false, base, work)?));
+                on.push(millis(peers.time(program, true, base, work)?));
+            }
+            let added: Vec<f64> = on.iter().zip(&off).map(|(on, off)| on - off).collect();
+            row(&endpoint.name(), like, name, off, on, added);
+        }
+    }
+    Ok(())
+}
+
+fn row(endpoint: &str, command: &str, home: &str, off: Vec<f64>, on: Vec<f64>, added: Vec<f64>) {
+    let worst = added.iter().copied().fold(f64::MIN, f64::max);
+    terminal::out(&format!(
+        "{endpoint:<18} {command:<8} {home:<8} {:>9.2} {:>9.2} {:>+9.2} {worst:>+9.2}",
+        median(off),
+        median(on),
+        median(added),
+    ));
 }
 
 /// What is timed.
@@ -123,17 +160,8 @@ fn line(program: &Path, endpoint: &Endpoint, work: Work, reuse: bool, pairs: usi
         on.push(with);
         added.push(millis(with) - millis(without));
     }
-    let worst = added.iter().copied().fold(f64::MIN, f64::max);
-    terminal::out(&format!(
-        "{:<18} {:<8} {:<6} {:>9.2} {:>9.2} {:>+9.2} {:>+9.2}",
-        endpoint.name(),
-        work.name(),
-        if reuse { "later" } else { "first" },
-        median(off.iter().copied().map(millis).collect()),
-        median(on.iter().copied().map(millis).collect()),
-        median(added),
-        worst
-    ));
+    let in_ms = |times: &[Duration]| times.iter().copied().map(millis).collect();
+    row(&endpoint.name(), work.name(), if reuse { "later" } else { "first" }, in_ms(&off), in_ms(&on), added);
     // What was recorded is there, or has been delivered.
     let kept: u64 =
         homes.iter().map(|home| home.recorded(program, endpoint.url())).sum::<anyhow::Result<u64>>()?;
