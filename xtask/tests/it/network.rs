@@ -85,7 +85,8 @@ fn p9_root_certificates_are_read_by_the_sender_alone_and_only_for_https() {
             Machine::new(&programs).with("TELEMETRY_ENABLED", "true").with("TELEMETRY_ENDPOINT", url);
         let roots = machine.file("roots.pem", "");
         let machine = machine.with("SSL_CERT_FILE", roots.to_str().unwrap());
-        let trace = trace(&machine, &strace, &["version"]);
+        let arguments = machine.replay();
+        let trace = trace(&machine, &strace, &arguments);
         assert!(trace.output.status.success());
         let is_root = |line: &&String| line.contains("roots.pem") || line.contains("/ssl/");
         let read: Vec<&String> = trace.lines.iter().filter(is_root).collect();
