@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use crate::wire::{Answer, MAX_RECORDS};
 
 /// The shortest exit allowance. The promise is 20 ms; the rest is for what surrounds the wait.
-pub(crate) const EXIT_WAIT_MIN: Duration = Duration::from_millis(12);
+pub(crate) const EXIT_WAIT_MIN: Duration = Duration::from_millis(8);
 /// The longest exit allowance.
 pub(crate) const EXIT_WAIT_MAX: Duration = Duration::from_millis(500);
 /// The exit allowance of the one run a day that may be patient because events have waited for a day.

@@ -227,7 +227,7 @@ impl Telemetry {
     /// Runs a command and records how it ended: outcome, exit code, duration, panic.
     ///
     /// `path` must be one of the catalogue's commands, else `unknown` is recorded.
-    /// At the end it waits for requests on their way within the exit allowance: 1 % of the run time, at least 12 ms and
+    /// At the end it waits for requests on their way within the exit allowance: 1 % of the run time, at least 8 ms and
     /// at most 500 ms. A panic is recorded and goes on.
     pub fn command<R: CommandOutcome>(&self, path: &str, run: impl FnOnce(&Cx) -> R) -> R {
         self.command_with(path, &[], run)
