@@ -1,12 +1,19 @@
 //! An agent that can run: its model found, its key at hand, nothing in it that would have to be ignored.
 
+use std::sync::Arc;
+use std::time::Duration;
+
 use agent_telemetry::ErrorClass;
 
 use crate::config::support::expand_env;
 use crate::config::{self, AgentConfig, Config, ModelConfig, ModelRef, ToolsetKind, Unsupported};
 use crate::environment::Environment;
+use crate::prices::Catalogue;
+use crate::provider::Model;
+use crate::provider::auto;
 use crate::provider::endpoint::{self, EndpointError, Keys};
-use crate::provider::{Endpoint, Parameters};
+use crate::provider::fallback::COOLDOWN;
+use crate::provider::model::ModelSettings;
 use crate::tools::permissions::Rules;
 use crate::tools::{Toolbox, filesystem, shell::Shell};
 
@@ -15,13 +22,17 @@ use crate::tools::{Toolbox, filesystem, shell::Shell};
 pub struct Agent {
     pub(crate) name: String,
     pub(crate) config: AgentConfig,
-    pub(crate) model: ModelConfig,
-    pub(crate) endpoint: Endpoint,
-    pub(crate) parameters: Parameters,
+    /// Who is asked, and where it is.
+    pub(crate) model: Model,
+    /// Who stands in when it cannot answer, and for how long.
+    pub(crate) fallback: Vec<Model>,
+    pub(crate) cooldown: Duration,
+    pub(crate) prices: Arc<Catalogue>,
     pub(crate) toolbox: Toolbox,
     pub(crate) rules: Rules,
     pub(crate) key_variables: std::collections::BTreeSet<String>,
     welcome_message: Option<String>,
+    auto: Option<String>,
 }
 
 /// Which agent of a file, and what the command line says about it.
@@ -34,6 +45,8 @@ pub struct Choice {
     pub model: Option<String>,
     /// Whether keys are needed.
     pub keys: Keys,
+    /// What models cost and how much they read; the bundled catalogue if nothing else is said.
+    pub prices: Arc<Catalogue>,
 }
 
 /// Why an agent cannot run. Nothing was started yet.
@@ -70,7 +83,8 @@ pub enum AgentError {
 
 impl Default for Choice {
     fn default() -> Self {
-        Self { agent: None, model: None, keys: Keys::Required }
+        let prices = Arc::new(Catalogue::bundled().clone());
+        Self { agent: None, model: None, keys: Keys::Required, prices }
     }
 }
 
@@ -89,6 +103,13 @@ impl Choice {
         self
     }
 
+    /// Says what models cost and how much they read.
+    #[must_use]
+    pub fn prices(mut self, prices: Catalogue) -> Self {
+        self.prices = Arc::new(prices);
+        self
+    }
+
     /// Says whether keys are needed.
     #[must_use]
     pub fn keys(mut self, keys: Keys) -> Self {
@@ -103,7 +124,9 @@ impl AgentError {
     pub fn class(&self) -> ErrorClass {
         match self {
             Self::UnknownAgent { .. } | Self::UnknownModel { .. } => ErrorClass::Usage,
-            Self::Endpoint(EndpointError::MissingKey { .. }) => ErrorClass::Auth,
+            Self::Endpoint(EndpointError::MissingKey { .. } | EndpointError::NothingAvailable(_)) => {
+                ErrorClass::Auth
+            }
             Self::Unsupported(_) | Self::Endpoint(_) => ErrorClass::Config,
         }
     }
@@ -127,10 +150,15 @@ impl Agent {
         };
         let model = find_model(config, &reference)?;
         let unsupported = config.unsupported_for(&agent.name, &reference, model.as_ref());
-        let Some(model) = model.filter(|_| unsupported.is_empty()) else {
-            return Err(AgentError::Unsupported(unsupported));
+        let (settings, auto) = match (model, &reference) {
+            (Some(model), _) if unsupported.is_empty() => (ModelSettings::from_config(config, &model), None),
+            (None, ModelRef::Auto) if unsupported.is_empty() => {
+                let chosen = auto::choose(environment, choice.keys, auto::answers)?;
+                (chosen.settings, Some(chosen.why))
+            }
+            _ => return Err(AgentError::Unsupported(unsupported)),
         };
-        let endpoint = Endpoint::resolve(config, &model, environment, choice.keys)?;
+        let model = Model::resolve(&settings, &choice.prices, environment, choice.keys)?;
         let lookup = |name: &str| environment.get(name).map(str::to_owned);
         let mut toolbox = Toolbox::default();
         for toolset in &agent.toolsets {
@@ -153,9 +181,11 @@ impl Agent {
             name: agent.name.clone(),
             welcome_message: agent.welcome_message.as_ref().map(|text| expand_env(text, lookup)),
             config: agent.clone(),
-            parameters: endpoint::parameters(&model),
+            auto: auto.map(|why| format!("{}: {why}", model.id())),
             model,
-            endpoint,
+            fallback: Vec::new(),
+            cooldown: COOLDOWN,
+            prices: Arc::clone(&choice.prices),
             toolbox,
             rules: Rules::new(&config.permissions),
             key_variables,
@@ -171,7 +201,21 @@ impl Agent {
     /// The model as `provider/model`.
     #[must_use]
     pub fn model(&self) -> String {
-        format!("{}/{}", self.model.provider, self.model.model)
+        self.model.id().to_string()
+    }
+
+    /// Which model `auto` chose and why; nothing if the file or the command line named one.
+    #[must_use]
+    pub fn auto(&self) -> Option<&str> {
+        self.auto.as_deref()
+    }
+
+    /// Adds models that stand in, in this order, when the agent's own cannot answer, and keep answering for a while.
+    #[must_use]
+    pub fn with_fallback(mut self, models: Vec<Model>, cooldown: Duration) -> Self {
+        self.fallback = models;
+        self.cooldown = cooldown;
+        self
     }
 
     /// What to show when a conversation starts without a message.

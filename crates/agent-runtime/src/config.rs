@@ -127,15 +127,53 @@ pub struct ModelConfig {
     /// Whether to ask the provider for token counts; yes unless said otherwise.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub track_usage: Option<bool>,
-    /// How long the model may think: `minimal`, `low`, `medium`, `high`.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub reasoning_effort: Option<String>,
-    /// `provider_opts.api_version` (azure).
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub api_version: Option<String>,
+    /// How long the model may think; absent leaves it to the provider.
+    #[serde(skip)]
+    pub thinking_budget: Option<ThinkingBudget>,
+    /// Options that only some provider knows.
+    #[serde(skip_serializing_if = "serde_json::Map::is_empty")]
+    pub provider_opts: serde_json::Map<String, serde_json::Value>,
     /// Where the model stands in the file.
     #[serde(skip)]
     pub position: Position,
+}
+
+/// How long a model may think.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ThinkingBudget {
+    /// Not at all: `0` or `none`.
+    Off,
+    /// As long as the provider takes this word to mean.
+    Effort(Effort),
+    /// Up to this many tokens; -1 leaves the number to the provider.
+    Tokens(i64),
+}
+
+/// How much a model is to think, in a word.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[expect(missing_docs, reason = "the words speak for themselves")]
+#[non_exhaustive]
+pub enum Effort {
+    Minimal,
+    Low,
+    Medium,
+    High,
+    ExtraHigh,
+    Max,
+    Adaptive,
+}
+
+/// Which of OpenAI's APIs a provider speaks.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+#[non_exhaustive]
+pub enum ApiType {
+    /// Chat completions.
+    #[default]
+    #[serde(rename = "openai_chatcompletions")]
+    ChatCompletions,
+    /// Responses.
+    #[serde(rename = "openai_responses")]
+    Responses,
 }
 
 /// One entry of `providers`.
@@ -144,6 +182,8 @@ pub struct ModelConfig {
 pub struct ProviderConfig {
     /// The key below `providers`.
     pub name: String,
+    /// Which API it speaks.
+    pub api_type: ApiType,
     /// Where it is.
     pub base_url: String,
     /// The variable that holds its key; none means no key is sent.

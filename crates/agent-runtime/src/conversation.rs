@@ -18,11 +18,11 @@ use crate::agent::Agent;
 use crate::cancel::Cancel;
 use crate::config::ToolsetKind;
 use crate::environment::Environment;
-use crate::prices::Catalogue;
-use crate::provider::client::{Answered, CallError, Client, Observer};
+use crate::provider::client::{Answered, CallError, Failed, Next, Observer};
+use crate::provider::fallback::Chain;
 use crate::provider::retry::Policy;
 use crate::provider::{
-    Delta, FinishReason, Message, ProviderError, Reply, Request, ToolCall, ToolDefinition, Usage,
+    Delta, FinishReason, Message, ModelId, Question, Reply, ToolCall, ToolDefinition, Usage,
 };
 use crate::tools::Context;
 use crate::tools::folder::WorkingFolder;
@@ -84,7 +84,7 @@ impl Settings {
 #[derive(Debug)]
 pub struct Conversation {
     agent: Agent,
-    client: Client,
+    models: Chain,
     tools: Vec<ToolDefinition>,
     context: Context,
     approval: Approval,
@@ -118,7 +118,8 @@ impl Conversation {
     ) -> std::io::Result<Self> {
         let folder = Arc::new(WorkingFolder::new(&settings.working_folder)?);
         let secrets = environment.secrets(agent.key_variables());
-        let client = Client::new(agent.endpoint.clone(), transport, settings.retry, secrets);
+        let (model, fallback) = (agent.model.clone(), agent.fallback.clone());
+        let models = Chain::new(model, fallback, agent.cooldown, &transport, settings.retry, &secrets);
         let context = Context {
             folder,
             environment: Arc::new(environment.for_children(agent.key_variables())),
@@ -128,7 +129,7 @@ impl Conversation {
         Ok(Self {
             tools: agent.toolbox.definitions(),
             report: Report::new(telemetry.clone(), &agent),
-            client,
+            models,
             context,
             approval: settings.approval,
             history,
@@ -213,12 +214,13 @@ impl Conversation {
                     format!("the answer was cut off at the token limit, {dropped} tool calls were dropped");
                 frontend.event(&Event::Warning { text: text.clone() });
                 if calls.is_empty() {
-                    self.history.push(Message::Assistant { text: format!("{}[{text}]", reply.text), calls });
+                    self.history.push(Message::assistant(format!("{}[{text}]", reply.text), calls));
                     self.report.error(ErrorClass::Limit);
                     return Err(Stop { outcome: TurnOutcome::Limit, last_word: String::new() });
                 }
             }
-            self.history.push(Message::Assistant { text: reply.text, calls: calls.clone() });
+            let (text, reasoning) = (reply.text, reply.reasoning);
+            self.history.push(Message::Assistant { text, calls: calls.clone(), reasoning });
             if calls.is_empty() {
                 if cut {
                     let text = "the answer was cut off at the token limit".to_owned();
@@ -236,47 +238,61 @@ impl Conversation {
 
     /// Asks the model once.
     async fn ask(&mut self, frontend: &mut dyn Frontend, cancel: &Cancel) -> Result<Reply, Stop> {
-        let mut observer = ModelObserver { frontend, report: &self.report };
-        let request =
-            Request { parameters: &self.agent.parameters, messages: &self.history, tools: &self.tools };
+        let mut spent = Vec::new();
+        let mut observer = ModelObserver { frontend, report: &self.report, spent: &mut spent };
+        let question = Question { messages: &self.history, tools: &self.tools };
         let next_call_id = &mut self.next_call_id;
         let next_id = || {
             *next_call_id += 1;
             format!("call_{next_call_id}")
         };
-        let answered = self.client.ask(&request, &mut observer, cancel, next_id).await;
+        let answered = self.models.ask(question, &mut observer, cancel, next_id).await;
         self.totals.model_calls += 1;
+        for Spent { model, usage, duration } in spent {
+            self.count_usage(&model, None, usage, duration, frontend);
+        }
         match answered {
-            Ok(Answered { reply, duration }) => {
-                self.count(&reply, duration, frontend);
+            Ok(Answered { reply, model, duration }) => {
+                self.count(&model, &reply, duration, frontend);
                 Ok(reply)
             }
-            Err(CallError::Cancelled { partial, duration }) => {
-                self.count(&partial, duration, frontend);
+            Err(CallError::Cancelled { partial, model, duration }) => {
+                self.count(&model, &partial, duration, frontend);
                 self.report.error(ErrorClass::Cancelled);
                 Err(Stop { outcome: TurnOutcome::Cancelled, last_word: partial.text })
             }
-            Err(CallError::Provider(error)) => {
+            Err(CallError::Failed(failure)) => {
+                let error = failure.error;
+                self.count(&failure.model, &failure.partial, failure.duration, frontend);
                 self.report.error(error.class());
                 frontend.event(&Event::error(error.class(), error.to_string()));
-                Err(Stop { outcome: TurnOutcome::Failed, last_word: String::new() })
+                Err(Stop { outcome: TurnOutcome::Failed, last_word: failure.partial.text })
             }
         }
     }
 
     /// Counts the tokens of one model call, if the provider told them.
-    fn count(&mut self, reply: &Reply, duration: Duration, frontend: &mut dyn Frontend) {
-        let Some(usage) = reply.usage else { return };
-        let prices = Catalogue::bundled();
-        let (provider, configured) = (&self.agent.endpoint.provider_name, &self.agent.model.model);
+    fn count(&mut self, model: &ModelId, reply: &Reply, duration: Duration, frontend: &mut dyn Frontend) {
+        if let Some(usage) = reply.usage {
+            self.count_usage(model, reply.model.as_deref(), usage, duration, frontend);
+        }
+    }
+
+    fn count_usage(
+        &mut self,
+        asked: &ModelId,
+        said: Option<&str>,
+        usage: Usage,
+        duration: Duration,
+        frontend: &mut dyn Frontend,
+    ) {
+        let prices = &self.agent.prices;
+        let provider = &asked.provider_name;
         // What a server calls its model may be anything, a path included: only names that are known count.
-        let model = match &reply.model {
-            Some(said) if prices.lists(provider, said) => said.clone(),
-            _ => configured.clone(),
-        };
-        let cost = prices.cost(provider, &model, usage);
+        let model = said.filter(|said| prices.lists(provider, said)).unwrap_or(&asked.model);
+        let cost = prices.cost(provider, model, usage);
         self.totals.add(usage, cost);
-        self.report.tokens(&model, usage, cost, duration);
+        self.report.tokens(asked.provider, model, usage, cost, duration);
         frontend.event(&Event::Usage {
             model: format!("{provider}/{model}"),
             call: CallUsage::new(usage, cost),
@@ -305,7 +321,7 @@ impl Conversation {
                 ("", _) => "[no answer]".to_owned(),
                 (text, _) => text.to_owned(),
             };
-            self.history.push(Message::Assistant { text, calls: Vec::new() });
+            self.history.push(Message::assistant(text, Vec::new()));
         }
     }
 }
@@ -326,10 +342,18 @@ fn whole_calls(calls: Vec<ToolCall>, cut: bool) -> (Vec<ToolCall>, usize) {
     (whole, dropped)
 }
 
+/// Tokens of an attempt that failed.
+struct Spent {
+    model: ModelId,
+    usage: Usage,
+    duration: Duration,
+}
+
 /// Hands the pieces of an answer to the frontend, and failed attempts to the counts.
 struct ModelObserver<'a> {
     frontend: &'a mut dyn Frontend,
     report: &'a Report,
+    spent: &'a mut Vec<Spent>,
 }
 
 impl Observer for ModelObserver<'_> {
@@ -341,13 +365,23 @@ impl Observer for ModelObserver<'_> {
         }
     }
 
-    fn retry(&mut self, error: &ProviderError, attempt: u32, pause: Duration) {
-        self.report.error(error.class());
-        self.frontend.event(&Event::Retry {
-            attempt,
-            pause_ms: millis(pause),
-            class: event::class_name(error.class()),
-            text: error.to_string(),
+    fn failed(&mut self, failed: &Failed<'_>) {
+        let (class, text) = (failed.error.class(), failed.error.to_string());
+        self.report.error(class);
+        if let Some(usage) = failed.usage {
+            let (model, duration) = (failed.model.clone(), failed.duration);
+            self.spent.push(Spent { model, usage, duration });
+        }
+        self.frontend.event(&match failed.next {
+            Next::Retry { attempt, pause } => {
+                Event::Retry { attempt, pause_ms: millis(pause), class: event::class_name(class), text }
+            }
+            Next::Fallback { to } => Event::Fallback {
+                from: failed.model.to_string(),
+                to: to.to_string(),
+                class: event::class_name(class),
+                text,
+            },
         });
     }
 }

@@ -1,22 +1,37 @@
 //! Models: what is asked, what comes back, and who is asked.
 //!
-//! [`chat_completions`] is pure (values in, values out), [`client`] moves the bytes and retries,
-//! [`endpoint`] knows addresses and keys. Nothing here knows of tools that run or of terminals.
+//! One conversation model serves every wire format. [`chat_completions`], [`responses`] and [`anthropic`] are pure
+//! (values in, bytes out, and back), [`assembly`] puts the pieces of an answer together, [`client`] moves the bytes
+//! and tries again, [`fallback`] chooses among several models, [`model`] and [`endpoint`] know how a configured
+//! model is asked and where. Nothing here knows of tools that run or of terminals.
 
+pub mod anthropic;
+pub mod assembly;
+pub mod auto;
 pub mod chat_completions;
 pub mod client;
 pub mod endpoint;
 pub mod error;
+pub mod fallback;
 pub mod fenced;
+pub mod model;
+pub mod responses;
 pub mod retry;
+pub mod thinking;
+pub mod wire;
 
+use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 pub use endpoint::Endpoint;
 pub use error::ProviderError;
+pub use model::{Model, ModelId, Parameters};
+pub use thinking::{Effort, Thinking};
+pub use wire::Wire;
 
-/// One message of a conversation.
-#[derive(Clone, Debug, PartialEq)]
+/// One message of a conversation. Serialises to what a stored session needs to go on.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Message {
     /// What the agent is told to be.
     System(String),
@@ -28,6 +43,9 @@ pub enum Message {
         text: String,
         /// The tools that it asked for.
         calls: Vec<ToolCall>,
+        /// Thoughts that the model wants back with the next request; usually none.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        reasoning: Vec<Reasoning>,
     },
     /// What a tool answered.
     Tool {
@@ -39,7 +57,7 @@ pub enum Message {
 }
 
 /// A model's wish that a tool be run.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ToolCall {
     /// Identifies the call within its conversation.
     pub id: String,
@@ -48,6 +66,24 @@ pub struct ToolCall {
     /// The arguments as the model wrote them: JSON, if the model did well.
     pub arguments: String,
 }
+
+/// A thought in the form in which its provider wants it back: signed or encrypted, of no use to anybody else.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Reasoning {
+    /// Who thought it; another model gets the conversation without it.
+    pub origin: Origin,
+    /// Whether text of the same answer came before it.
+    pub after_text: bool,
+    /// How many calls of the same answer came before it.
+    pub calls_before: usize,
+    /// The provider's own JSON, unread.
+    pub content: Value,
+}
+
+/// Who can read a [`Reasoning`]: a wire format, a provider and a model. Compared, never taken apart.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Origin(String);
 
 /// A tool as it is offered to a model.
 #[derive(Clone, Debug, PartialEq)]
@@ -60,33 +96,29 @@ pub struct ToolDefinition {
     pub parameters: Value,
 }
 
-/// How a model is to answer; what is absent is the provider's choice.
-#[derive(Clone, Debug, Default, PartialEq)]
-#[non_exhaustive]
-pub struct Parameters {
-    /// The provider's name for the model.
-    pub model: String,
-    /// Sampling temperature.
-    pub temperature: Option<f64>,
-    /// Nucleus sampling.
-    pub top_p: Option<f64>,
-    /// Frequency penalty.
-    pub frequency_penalty: Option<f64>,
-    /// Presence penalty.
-    pub presence_penalty: Option<f64>,
-    /// Upper limit for the answer, in tokens.
-    pub max_tokens: Option<u64>,
-    /// Whether several tools may be asked for at once.
-    pub parallel_tool_calls: Option<bool>,
-    /// How long to think.
-    pub reasoning_effort: Option<String>,
-    /// Whether token counts are asked for.
-    pub include_usage: bool,
-    /// Whether the limit is called `max_completion_tokens` (OpenAI's reasoning models refuse the old name).
-    pub limit_is_completion_tokens: bool,
+/// A form that the text of an answer must have.
+#[derive(Clone, Debug, PartialEq)]
+pub struct OutputSchema {
+    /// What the form is called.
+    pub name: String,
+    /// What it is for, if there is something to say.
+    pub description: Option<String>,
+    /// Its JSON schema.
+    pub schema: Value,
+    /// Whether the provider must keep to it exactly.
+    pub strict: bool,
 }
 
-/// One question to a model.
+/// What is asked, whoever answers.
+#[derive(Clone, Copy, Debug)]
+pub struct Question<'a> {
+    /// The conversation so far.
+    pub messages: &'a [Message],
+    /// The tools on offer.
+    pub tools: &'a [ToolDefinition],
+}
+
+/// One question to one model.
 #[derive(Clone, Copy, Debug)]
 pub struct Request<'a> {
     /// How to answer.
@@ -106,6 +138,8 @@ pub enum Delta {
     Text(String),
     /// Thoughts, from providers that show them.
     Reasoning(String),
+    /// A whole thought in the provider's own form, to be sent back.
+    Opaque(Value),
     /// A part of a tool call.
     ToolCall(ToolCallDelta),
     /// Token counts of the call so far; a later one replaces an earlier one.
@@ -147,13 +181,15 @@ pub enum FinishReason {
 /// Token counts of one model call.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Usage {
-    /// Tokens read, those from a cache included.
+    /// Tokens read, those from and into a cache included.
     pub input: u64,
     /// Tokens written, thoughts included.
     pub output: u64,
-    /// Tokens read from a cache.
-    pub cached: u64,
-    /// Tokens that were thoughts.
+    /// Tokens of the input that came from a cache.
+    pub cache_read: u64,
+    /// Tokens of the input that went into a cache.
+    pub cache_write: u64,
+    /// Tokens of the output that were thoughts, where the provider tells.
     pub reasoning: u64,
 }
 
@@ -166,8 +202,46 @@ pub struct Reply {
     pub text: String,
     /// The tools that it asks for, with ids that are present and distinct.
     pub calls: Vec<ToolCall>,
+    /// Thoughts to be sent back.
+    pub reasoning: Vec<Reasoning>,
     /// Token counts, if the provider said.
     pub usage: Option<Usage>,
     /// Why it ended, if the provider said.
     pub finish: Option<FinishReason>,
+}
+
+impl Origin {
+    /// The origin of what a model says.
+    #[must_use]
+    pub fn new(wire: Wire, provider: &str, model: &str) -> Self {
+        Self(format!("{wire}:{provider}/{model}"))
+    }
+}
+
+impl Message {
+    /// What the model said, without thoughts that it wants back.
+    #[must_use]
+    pub fn assistant(text: impl Into<String>, calls: Vec<ToolCall>) -> Self {
+        Self::Assistant { text: text.into(), calls, reasoning: Vec::new() }
+    }
+}
+
+impl ToolCall {
+    /// The arguments as an object; an empty one for anything else.
+    ///
+    /// Providers refuse a conversation with one call whose arguments are no object, at every later request.
+    pub(crate) fn arguments_object(&self) -> Value {
+        match serde_json::from_str(&self.arguments) {
+            Ok(object @ Value::Object(_)) => object,
+            _ => Value::Object(serde_json::Map::new()),
+        }
+    }
+
+    /// The arguments as the model wrote them if they are an object, else an empty one.
+    pub(crate) fn arguments_text(&self) -> &str {
+        match serde_json::from_str(&self.arguments) {
+            Ok(Value::Object(_)) => &self.arguments,
+            _ => "{}",
+        }
+    }
 }

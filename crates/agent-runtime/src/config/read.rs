@@ -28,7 +28,7 @@ pub(super) fn config(file: &str, root: &Node) -> Result<Config, ConfigError> {
         ])?;
     }
     let mut later = Vec::new();
-    let providers = named(&top, "providers", |fields, name| models::provider(fields, name, &mut later))?;
+    let providers = named(&top, "providers", models::provider)?;
     let models = named(&top, "models", |fields, name| models::model(fields, name, &providers, &mut later))?;
     let mcps: Vec<String> = named(&top, "mcps", |_, name| Ok(name.to_owned()))?;
     let rags: Vec<String> = named(&top, "rag", |_, name| Ok(name.to_owned()))?;

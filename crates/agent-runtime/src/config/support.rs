@@ -55,7 +55,7 @@ pub(crate) const PROVIDER_NAMES: &[&str] = &[
 ];
 
 /// Providers with a protocol of their own.
-const PROVIDERS_LATER: &[&str] = &["anthropic", "google", "amazon-bedrock"];
+const PROVIDERS_LATER: &[&str] = &["google", "amazon-bedrock"];
 
 /// Every toolset type of the schema with the keys that are its own.
 pub(super) const TOOLSET_TYPES: &[(&str, &[&str])] = &[
@@ -145,8 +145,7 @@ impl Config {
         let place = format!("agents.{agent}.model");
         let scope = Scope::Agent(agent.to_owned());
         let feature = match reference {
-            ModelRef::Named(_) => return None,
-            ModelRef::Auto => "choosing a model automatically, name one".to_owned(),
+            ModelRef::Named(_) | ModelRef::Auto => return None,
             ModelRef::Alloy(_) => "several models for one agent".to_owned(),
             ModelRef::Inline { provider, model } => {
                 if self.model(&format!("{provider}/{model}")).is_some() {
@@ -169,22 +168,11 @@ impl Config {
             && self.provider(&model.provider).is_none()
         {
             format!("provider `{}`", model.provider)
-        } else if model.provider == "openai" && only_responses(&model.model) {
-            format!("model `{}`, which answers on the responses API only", model.model)
         } else {
             return None;
         };
         Some(Unsupported { place: place.to_owned(), feature, position: model.position, scope })
     }
-}
-
-/// OpenAI models that the chat completions API does not serve.
-fn only_responses(model: &str) -> bool {
-    model.contains("codex")
-        || model.starts_with("gpt-5-pro")
-        || model.starts_with("o1-pro")
-        || model.starts_with("o3-pro")
-        || model.contains("deep-research")
 }
 
 /// Tells whether every `${…}` of a text is `${env.NAME}`.

@@ -89,6 +89,17 @@ pub enum Event {
         /// What went wrong.
         text: String,
     },
+    /// A model did not answer and another one is asked.
+    Fallback {
+        /// The model that did not answer, as `provider/model`.
+        from: String,
+        /// The model that is asked now.
+        to: String,
+        /// The error's class.
+        class: String,
+        /// What went wrong.
+        text: String,
+    },
     /// Something the user should know that ends nothing.
     Warning {
         /// What it is.
@@ -152,6 +163,9 @@ pub struct CallUsage {
     pub output_tokens: u64,
     /// Tokens read from a cache.
     pub cached_tokens: u64,
+    /// Tokens written to a cache.
+    #[serde(skip_serializing_if = "is_zero")]
+    pub cache_write_tokens: u64,
     /// Tokens that were thoughts.
     pub reasoning_tokens: u64,
     /// The cost in US dollars; absent when a price is not known.
@@ -207,11 +221,17 @@ impl CallUsage {
         Self {
             input_tokens: usage.input,
             output_tokens: usage.output,
-            cached_tokens: usage.cached,
+            cached_tokens: usage.cache_read,
+            cache_write_tokens: usage.cache_write,
             reasoning_tokens: usage.reasoning,
             cost: cost.map(|cost| cost.get() as f64 / 1e9),
         }
     }
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks with a reference")]
+fn is_zero(count: &u64) -> bool {
+    *count == 0
 }
 
 /// The word for a class, the same as in telemetry.

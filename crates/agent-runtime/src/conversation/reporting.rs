@@ -39,8 +39,8 @@ impl Report {
         Self {
             cx,
             agent: agent.name.clone(),
-            provider: agent.endpoint.provider,
-            model: agent.model.model.clone(),
+            provider: agent.model.endpoint.provider,
+            model: agent.model.parameters.model.clone(),
             session: None,
             outcome: SessionOutcome::Completed,
         }
@@ -84,12 +84,21 @@ impl Report {
         ToolReport(self.session.as_ref().map(|session| session.tool(name, ToolKind::Builtin)))
     }
 
-    pub(super) fn tokens(&self, model: &str, usage: Usage, cost: Option<NanoUsd>, duration: Duration) {
+    /// Counts one model call; the model is the one that answered.
+    pub(super) fn tokens(
+        &self,
+        provider: Provider,
+        model: &str,
+        usage: Usage,
+        cost: Option<NanoUsd>,
+        duration: Duration,
+    ) {
         let Some(session) = &self.session else { return };
         let mut tokens = TokenUsage::delta(usage.input, usage.output)
-            .model(self.provider, Name::model(model))
+            .model(provider, Name::model(model))
             .purpose(Purpose::Turn)
-            .cache_read(usage.cached)
+            .cache_read(usage.cache_read)
+            .cache_write(usage.cache_write)
             .reasoning(usage.reasoning)
             .duration(duration);
         if let Some(cost) = cost {

@@ -20,7 +20,8 @@ impl Totals {
         let sum = &mut self.usage;
         sum.input = sum.input.saturating_add(usage.input);
         sum.output = sum.output.saturating_add(usage.output);
-        sum.cached = sum.cached.saturating_add(usage.cached);
+        sum.cache_read = sum.cache_read.saturating_add(usage.cache_read);
+        sum.cache_write = sum.cache_write.saturating_add(usage.cache_write);
         sum.reasoning = sum.reasoning.saturating_add(usage.reasoning);
         match cost {
             Some(cost) => self.cost = self.cost.plus(cost),

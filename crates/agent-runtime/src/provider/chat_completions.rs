@@ -5,8 +5,10 @@
 
 use serde_json::{Map, Value, json};
 
+use super::wire::{Payload, payload};
 use super::{
-    Delta, FinishReason, Message, ProviderError, Reply, Request, ToolCall, ToolCallDelta, Usage, fenced,
+    Delta, FinishReason, Message, OutputSchema, ProviderError, Request, Thinking, ToolCall, ToolCallDelta,
+    Usage,
 };
 use crate::sse::SseEvent;
 
@@ -22,15 +24,21 @@ pub fn encode(request: &Request<'_>) -> Value {
         body.insert("stream_options".to_owned(), json!({ "include_usage": true }));
     }
     let limit = if parameters.limit_is_completion_tokens { "max_completion_tokens" } else { "max_tokens" };
+    let effort = match parameters.thinking {
+        Some(Thinking::Effort(effort)) => Some(effort),
+        Some(Thinking::Tokens(_) | Thinking::Adaptive) | None => None,
+    };
     let optional = [
         ("temperature", parameters.temperature.map(|v| json!(v))),
         ("top_p", parameters.top_p.map(|v| json!(v))),
         ("frequency_penalty", parameters.frequency_penalty.map(|v| json!(v))),
         ("presence_penalty", parameters.presence_penalty.map(|v| json!(v))),
         (limit, parameters.max_tokens.map(|v| json!(v))),
-        ("reasoning_effort", parameters.reasoning_effort.as_ref().map(|v| json!(v))),
+        ("reasoning_effort", effort.map(|v| json!(v.word()))),
+        ("response_format", parameters.output.as_ref().map(response_format)),
     ];
     body.extend(optional.into_iter().filter_map(|(key, value)| Some((key.to_owned(), value?))));
+    body.extend(parameters.extra.clone());
     if !request.tools.is_empty() {
         let tools = request.tools.iter().map(|tool| {
             json!({
@@ -51,6 +59,14 @@ pub fn encode(request: &Request<'_>) -> Value {
     Value::Object(body)
 }
 
+fn response_format(output: &OutputSchema) -> Value {
+    let mut schema = json!({ "name": output.name, "schema": output.schema, "strict": output.strict });
+    if let Some(description) = &output.description {
+        schema["description"] = json!(description);
+    }
+    json!({ "type": "json_schema", "json_schema": schema })
+}
+
 fn message(message: &Message) -> Value {
     match message {
         Message::System(text) => json!({ "role": "system", "content": text }),
@@ -58,10 +74,10 @@ fn message(message: &Message) -> Value {
         Message::Tool { call_id, text } => {
             json!({ "role": "tool", "tool_call_id": call_id, "content": text })
         }
-        Message::Assistant { text, calls } if calls.is_empty() => {
+        Message::Assistant { text, calls, .. } if calls.is_empty() => {
             json!({ "role": "assistant", "content": text })
         }
-        Message::Assistant { text, calls } => {
+        Message::Assistant { text, calls, .. } => {
             let calls: Value = calls.iter().map(encode_call).collect();
             if text.is_empty() {
                 json!({ "role": "assistant", "tool_calls": calls })
@@ -73,17 +89,11 @@ fn message(message: &Message) -> Value {
 }
 
 fn encode_call(call: &ToolCall) -> Value {
-    // llama.cpp answers 500 to every later request if one call in the history has arguments that are no JSON.
-    let arguments = if is_object(&call.arguments) { call.arguments.as_str() } else { "{}" };
     json!({
         "id": call.id,
         "type": "function",
-        "function": { "name": call.name, "arguments": arguments },
+        "function": { "name": call.name, "arguments": call.arguments_text() },
     })
-}
-
-fn is_object(text: &str) -> bool {
-    matches!(serde_json::from_str::<Value>(text), Ok(Value::Object(_)))
 }
 
 /// Reads one streamed answer, event by event.
@@ -95,16 +105,11 @@ pub struct Decoder {
 impl Decoder {
     /// Takes one event and returns what it says, in order.
     pub fn feed(&mut self, event: &SseEvent) -> Vec<Delta> {
-        let data = event.data.trim();
-        if data == "[DONE]" {
-            return vec![Delta::Done];
-        }
-        if data.is_empty() {
-            return Vec::new();
-        }
-        let Ok(chunk) = serde_json::from_str::<Value>(data) else {
-            let text = "the provider sent an event that is not JSON".to_owned();
-            return vec![Delta::Error(ProviderError::Protocol(text))];
+        let chunk = match payload(event) {
+            Payload::Nothing => return Vec::new(),
+            Payload::Done => return vec![Delta::Done],
+            Payload::Rubbish => return vec![Delta::Error(ProviderError::rubbish())],
+            Payload::Json(chunk) => chunk,
         };
         if event.name == "error" || chunk.get("error").is_some_and(|error| !error.is_null()) {
             return vec![Delta::Error(ProviderError::from_stream(&chunk))];
@@ -194,89 +199,6 @@ fn usage(usage: &Value) -> Option<Usage> {
     let cached = count(&["prompt_tokens_details", "cached_tokens"])
         .or_else(|| count(&["prompt_cache_hit_tokens"]))
         .unwrap_or(0);
-    Some(Usage { input, output, cached: cached.min(input), reasoning: reasoning.min(output) })
-}
-
-/// Puts the pieces of one answer together.
-#[derive(Debug, Default)]
-pub struct Assembler {
-    reply: Reply,
-    indexes: Vec<Option<u64>>,
-}
-
-impl Assembler {
-    /// Adds a piece.
-    pub fn add(&mut self, delta: &Delta) {
-        match delta {
-            Delta::Model(model) => self.reply.model = Some(model.clone()),
-            Delta::Text(text) => self.reply.text.push_str(text),
-            Delta::ToolCall(call) => self.add_call(call),
-            Delta::Usage(usage) => self.reply.usage = Some(*usage),
-            Delta::Finish(finish) => self.reply.finish = Some(*finish),
-            Delta::Reasoning(_) | Delta::Error(_) | Delta::Done => {}
-        }
-    }
-
-    /// Tells whether something arrived that only a whole answer has.
-    #[must_use]
-    pub fn is_finished(&self) -> bool {
-        self.reply.finish.is_some()
-    }
-
-    /// Ends the answer: finds calls in the text, gives ids where they are missing or doubled.
-    ///
-    /// `next_id` gives a fresh id for this conversation.
-    #[must_use]
-    pub fn finish(self, tools: &[super::ToolDefinition], mut next_id: impl FnMut() -> String) -> Reply {
-        let mut reply = self.reply;
-        if reply.calls.is_empty()
-            && reply.finish != Some(FinishReason::Length)
-            && let Some((text, calls)) = fenced::take(&reply.text, tools)
-        {
-            reply.text = text;
-            reply.calls = calls;
-        }
-        let mut seen = std::collections::BTreeSet::new();
-        for call in &mut reply.calls {
-            if call.id.is_empty() || !seen.insert(call.id.clone()) {
-                call.id = next_id();
-                seen.insert(call.id.clone());
-            }
-            if call.arguments.trim().is_empty() {
-                call.arguments = "{}".to_owned();
-            }
-        }
-        reply
-    }
-
-    fn add_call(&mut self, delta: &ToolCallDelta) {
-        let position = match (delta.index, &delta.id) {
-            (Some(index), _) => self.indexes.iter().rposition(|known| *known == Some(index)),
-            (None, Some(id)) => self.reply.calls.iter().rposition(|call| call.id == *id),
-            (None, None) => self.reply.calls.len().checked_sub(1),
-        };
-        // Some servers number every call 0: another id with a name of its own is another call.
-        let position = position.filter(|&position| {
-            let known = &self.reply.calls[position].id;
-            let other = delta.id.as_ref().is_some_and(|id| !known.is_empty() && id != known);
-            !(other && delta.name.is_some())
-        });
-        let position = position.unwrap_or_else(|| {
-            self.reply.calls.push(ToolCall::default());
-            self.indexes.push(delta.index);
-            self.reply.calls.len() - 1
-        });
-        let call = &mut self.reply.calls[position];
-        if let Some(id) = &delta.id
-            && call.id.is_empty()
-        {
-            call.id.clone_from(id);
-        }
-        if let Some(name) = &delta.name
-            && call.name.is_empty()
-        {
-            call.name.clone_from(name);
-        }
-        call.arguments.push_str(&delta.arguments);
-    }
+    let reasoning = reasoning.min(output);
+    Some(Usage { input, output, cache_read: cached.min(input), cache_write: 0, reasoning })
 }

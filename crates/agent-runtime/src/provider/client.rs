@@ -1,51 +1,92 @@
-//! Asks a model and hands its answer on, piece by piece; tries again where that can help.
+//! Asks one model and hands its answer on, piece by piece; tries again where that can help.
 //!
-//! An attempt is repeated only while nothing of an answer was handed on: text that a user has seen cannot be
-//! taken back.
+//! An attempt is repeated only while no text was handed on: what a user has read cannot be taken back, and would be
+//! said twice. Thoughts may be repeated; the observer is told before they are.
 
 use std::time::{Duration, Instant};
 
-use super::chat_completions::{Assembler, Decoder, encode};
-use super::endpoint::{Auth, Endpoint};
+use super::assembly::{Assembler, Spoke};
+use super::endpoint::Auth;
 use super::retry::Policy;
-use super::{Delta, ProviderError, Reply, Request};
+use super::{Delta, Model, ModelId, ProviderError, Question, Reply, Request, Usage};
 use crate::cancel::Cancel;
 use crate::environment::Secret;
 use crate::sse::{self, SseEvent};
-use crate::transport::{Incoming, Outgoing, Transport, TransportError};
+use crate::transport::{Body, Incoming, Outgoing, Transport, TransportError};
 
 /// Largest refusal that is read, in bytes.
 const MAX_ERROR_BYTES: usize = 64 * 1024;
+
+/// Longest wait for what may follow the end of an answer: token counts, and the word that nothing follows.
+const AFTER_FINISH: Duration = Duration::from_secs(5);
 
 /// Who follows a model call.
 pub trait Observer: Send {
     /// A piece of the answer arrived.
     fn delta(&mut self, delta: &Delta);
-    /// An attempt failed and another follows after `pause`; `attempt` counts the retries from 1.
-    fn retry(&mut self, error: &ProviderError, attempt: u32, pause: Duration);
+    /// An attempt failed, and another follows. Thoughts that it handed on come again.
+    fn failed(&mut self, failed: &Failed<'_>);
+}
+
+/// An attempt that failed and is followed by another.
+#[derive(Clone, Copy, Debug)]
+pub struct Failed<'a> {
+    /// The model that was asked.
+    pub model: &'a ModelId,
+    /// What went wrong.
+    pub error: &'a ProviderError,
+    /// Token counts of the attempt, if the provider told them before it failed: they are paid for.
+    pub usage: Option<Usage>,
+    /// How long the attempt took.
+    pub duration: Duration,
+    /// What follows.
+    pub next: Next<'a>,
+}
+
+/// What follows a failed attempt.
+#[derive(Clone, Copy, Debug)]
+pub enum Next<'a> {
+    /// The same model is asked again.
+    Retry {
+        /// The retry's number, from 1.
+        attempt: u32,
+        /// How long is waited before it.
+        pause: Duration,
+    },
+    /// Another model is asked.
+    Fallback {
+        /// Which one.
+        to: &'a ModelId,
+    },
 }
 
 /// How a model call ended without an answer.
 #[derive(Clone, Debug, PartialEq)]
 pub enum CallError {
-    /// The provider or the way to it failed.
-    Provider(ProviderError),
-    /// The user cancelled; what had arrived until then.
+    /// The provider or the way to it failed, for the last time.
+    Failed(Box<Failure>),
+    /// The user cancelled.
     Cancelled {
         /// The pieces so far, as an answer.
         partial: Box<Reply>,
+        /// The model that was asked.
+        model: ModelId,
         /// How long the attempt had taken.
         duration: Duration,
     },
 }
 
-/// A model that can be asked.
-#[derive(Clone, Debug)]
-pub struct Client {
-    endpoint: Endpoint,
-    transport: Transport,
-    policy: Policy,
-    secrets: Vec<Secret>,
+/// An attempt that failed.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Failure {
+    /// The model that was asked.
+    pub model: ModelId,
+    /// What went wrong.
+    pub error: ProviderError,
+    /// What had arrived: text that a user has seen, token counts that are paid for. Its calls are not to be run.
+    pub partial: Reply,
+    /// How long the attempt took.
+    pub duration: Duration,
 }
 
 /// An answer and how long the successful attempt took.
@@ -53,8 +94,19 @@ pub struct Client {
 pub struct Answered {
     /// The answer.
     pub reply: Reply,
+    /// The model that answered, as it is configured.
+    pub model: ModelId,
     /// From sending the request to the last byte.
     pub duration: Duration,
+}
+
+/// A model that can be asked.
+#[derive(Clone, Debug)]
+pub struct Client {
+    model: Model,
+    transport: Transport,
+    policy: Policy,
+    secrets: Vec<Secret>,
 }
 
 /// How the bytes of an answer are cut into events.
@@ -65,22 +117,22 @@ enum Framing {
     Document(Vec<u8>),
 }
 
-enum Failure {
+enum Broken {
     Cancelled,
-    Provider { error: ProviderError, handed_on: bool },
+    Provider(ProviderError),
 }
 
 impl Client {
-    /// A client for one endpoint. Secrets are masked in error texts.
+    /// A client for one model. Secrets are masked in error texts.
     #[must_use]
-    pub fn new(endpoint: Endpoint, transport: Transport, policy: Policy, secrets: Vec<Secret>) -> Self {
-        Self { endpoint, transport, policy, secrets }
+    pub fn new(model: Model, transport: Transport, policy: Policy, secrets: Vec<Secret>) -> Self {
+        Self { model, transport, policy, secrets }
     }
 
-    /// Where this client asks.
+    /// The model that is asked.
     #[must_use]
-    pub fn endpoint(&self) -> &Endpoint {
-        &self.endpoint
+    pub fn model(&self) -> &Model {
+        &self.model
     }
 
     /// Asks once, retries included.
@@ -92,52 +144,64 @@ impl Client {
     /// The last attempt's error, or that the user cancelled.
     pub async fn ask(
         &self,
-        request: &Request<'_>,
+        question: Question<'_>,
         observer: &mut dyn Observer,
         cancel: &Cancel,
         mut next_id: impl FnMut() -> String,
     ) -> Result<Answered, CallError> {
-        let outgoing = self.outgoing(request);
+        let outgoing = self.outgoing(question);
+        let model = self.model.id();
         let mut attempt = 0;
         loop {
             let started = Instant::now();
-            let mut assembler = Assembler::default();
-            match self.attempt(&outgoing, &mut assembler, observer, cancel).await {
+            let mut assembler = Assembler::new(self.model.parameters.origin.clone());
+            let result = self.attempt(&outgoing, &mut assembler, observer, cancel).await;
+            let (duration, spoke) = (started.elapsed(), assembler.spoke());
+            let error = match result {
                 Ok(()) => {
-                    let reply = assembler.finish(request.tools, &mut next_id);
-                    return Ok(Answered { reply, duration: started.elapsed() });
+                    let reply = assembler.finish(question.tools, &mut next_id);
+                    return Ok(Answered { reply, model, duration });
                 }
-                Err(Failure::Cancelled) => {
+                Err(Broken::Cancelled) => {
                     let partial = Box::new(assembler.finish(&[], &mut next_id));
-                    return Err(CallError::Cancelled { partial, duration: started.elapsed() });
+                    return Err(CallError::Cancelled { partial, model, duration });
                 }
-                Err(Failure::Provider { error, handed_on }) => {
-                    attempt += 1;
-                    let random = u64::from_le_bytes(random_bytes());
-                    let pause = self.policy.pause(&error, attempt, random).filter(|_| !handed_on);
-                    let error = self.explained(error);
-                    let Some(pause) = pause else { return Err(CallError::Provider(error)) };
-                    let pause = if self.transport.is_replay() { Duration::ZERO } else { pause };
-                    observer.retry(&error, attempt, pause);
-                    tokio::select! {
-                        () = cancel.cancelled() => {
-                            let partial = Box::default();
-                            return Err(CallError::Cancelled { partial, duration: started.elapsed() });
-                        }
-                        () = tokio::time::sleep(pause) => {}
-                    }
+                Err(Broken::Provider(error)) => error,
+            };
+            let partial = assembler.finish(&[], &mut next_id);
+            attempt += 1;
+            let random = u64::from_le_bytes(random_bytes());
+            let pause = self.policy.pause(&error, attempt, random).filter(|_| spoke < Spoke::Text);
+            let error = self.explained(error);
+            let Some(pause) = pause else {
+                return Err(CallError::Failed(Box::new(Failure { model, error, partial, duration })));
+            };
+            let pause = if self.transport.is_replay() { Duration::ZERO } else { pause };
+            let next = Next::Retry { attempt, pause };
+            observer.failed(&Failed { model: &model, error: &error, usage: partial.usage, duration, next });
+            tokio::select! {
+                () = cancel.cancelled() => {
+                    let (partial, duration) = (Box::default(), Duration::ZERO);
+                    return Err(CallError::Cancelled { partial, model, duration });
                 }
+                () = tokio::time::sleep(pause) => {}
             }
         }
     }
 
-    fn outgoing(&self, request: &Request<'_>) -> Outgoing {
-        let headers = match &self.endpoint.auth {
-            Auth::None => Vec::new(),
-            Auth::Bearer(key) => vec![("authorization", Secret::new(format!("Bearer {}", key.reveal())))],
-            Auth::ApiKey(key) => vec![("api-key", key.clone())],
-        };
-        Outgoing { url: self.endpoint.url.clone(), headers, body: encode(request).to_string() }
+    fn outgoing(&self, question: Question<'_>) -> Outgoing {
+        let Question { messages, tools } = question;
+        let request = Request { parameters: &self.model.parameters, messages, tools };
+        let endpoint = &self.model.endpoint;
+        let mut headers: Vec<(&'static str, Secret)> =
+            endpoint.headers.iter().map(|(name, value)| (*name, Secret::new(*value))).collect();
+        headers.extend(match &endpoint.auth {
+            Auth::None => None,
+            Auth::Bearer(key) => Some(("authorization", Secret::new(format!("Bearer {}", key.reveal())))),
+            Auth::ApiKey(key) => Some(("api-key", key.clone())),
+            Auth::XApiKey(key) => Some(("x-api-key", key.clone())),
+        });
+        Outgoing { url: endpoint.url.clone(), headers, body: endpoint.wire.encode(&request).to_string() }
     }
 
     async fn attempt(
@@ -146,15 +210,14 @@ impl Client {
         assembler: &mut Assembler,
         observer: &mut dyn Observer,
         cancel: &Cancel,
-    ) -> Result<(), Failure> {
-        let mut handed_on = false;
+    ) -> Result<(), Broken> {
         let work = async {
             let incoming = self.transport.send(outgoing).await.map_err(provider_error)?;
             let mut incoming = self.accept(incoming).await?;
             let mut framing = Framing::default();
-            let mut decoder = Decoder::default();
+            let mut decoder = self.model.endpoint.wire.decoder();
             loop {
-                let chunk = incoming.body.chunk().await.map_err(provider_error)?;
+                let chunk = next_chunk(&mut incoming.body, assembler.is_finished()).await?;
                 let ended = chunk.is_none();
                 let events = match chunk {
                     Some(chunk) => framing.feed(&chunk)?,
@@ -166,7 +229,6 @@ impl Client {
                         // Some servers keep the connection open after this.
                         Delta::Done => return Ok(()),
                         delta => {
-                            handed_on |= matches!(delta, Delta::Text(_) | Delta::Reasoning(_));
                             assembler.add(&delta);
                             observer.delta(&delta);
                         }
@@ -181,12 +243,11 @@ impl Client {
                 }
             }
         };
-        let result = tokio::select! {
+        tokio::select! {
             biased;
-            () = cancel.cancelled() => return Err(Failure::Cancelled),
-            result = work => result,
-        };
-        result.map_err(|error| Failure::Provider { error, handed_on })
+            () = cancel.cancelled() => Err(Broken::Cancelled),
+            result = work => result.map_err(Broken::Provider),
+        }
     }
 
     /// Turns a refusal into an error.
@@ -200,11 +261,25 @@ impl Client {
 
     /// Masks secrets and adds what to try.
     fn explained(&self, error: ProviderError) -> ProviderError {
-        let error = match (error, &self.endpoint.auth_hint) {
+        let error = match (error, &self.model.endpoint.auth_hint) {
             (ProviderError::Auth(text), Some(hint)) => ProviderError::Auth(format!("{text}; {hint}")),
             (error, _) => error,
         };
         error.masked(|text| mask(text, &self.secrets))
+    }
+}
+
+/// The next bytes. Once an answer has ended, nothing that happens to the connection can spoil it any more.
+async fn next_chunk(body: &mut Body, finished: bool) -> Result<Option<bytes::Bytes>, ProviderError> {
+    if !finished {
+        return body.chunk().await.map_err(provider_error);
+    }
+    match tokio::time::timeout(AFTER_FINISH, body.chunk()).await {
+        Ok(Ok(chunk)) => Ok(chunk),
+        Ok(Err(error @ (TransportError::Cassette(_) | TransportError::TooLarge))) => {
+            Err(provider_error(error))
+        }
+        Ok(Err(_)) | Err(_) => Ok(None),
     }
 }
 
@@ -255,7 +330,8 @@ fn provider_error(error: TransportError) -> ProviderError {
         TransportError::Network(text) => ProviderError::Network(text),
         TransportError::Timeout(text) => ProviderError::Timeout(text),
         TransportError::TooLarge => ProviderError::Protocol(error.to_string()),
-        TransportError::Request(text) | TransportError::Cassette(text) => ProviderError::Protocol(text),
+        TransportError::Request(text) => ProviderError::Protocol(text),
+        TransportError::Cassette(text) => ProviderError::Recording(text),
     }
 }
 

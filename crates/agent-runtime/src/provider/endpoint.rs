@@ -4,8 +4,8 @@ use std::net::IpAddr;
 
 use agent_telemetry::Provider;
 
-use super::Parameters;
-use crate::config::{Config, ModelConfig};
+use super::Wire;
+use super::model::ModelSettings;
 use crate::environment::{Environment, Secret};
 
 /// Where to send requests for one model, and how to sign them.
@@ -14,8 +14,12 @@ use crate::environment::{Environment, Secret};
 pub struct Endpoint {
     /// The whole URL, query included.
     pub url: String,
+    /// What is spoken there.
+    pub wire: Wire,
     /// How requests are signed.
     pub auth: Auth,
+    /// Headers that say what is spoken.
+    pub headers: Vec<(&'static str, &'static str)>,
     /// The provider as telemetry names it.
     pub provider: Provider,
     /// The provider as the file names it; prices are looked up by it.
@@ -33,6 +37,8 @@ pub enum Auth {
     Bearer(Secret),
     /// `api-key: …` (azure).
     ApiKey(Secret),
+    /// `x-api-key: …` (anthropic).
+    XApiKey(Secret),
 }
 
 /// Whether keys are needed: a replay needs none.
@@ -64,6 +70,17 @@ pub enum EndpointError {
         /// The model as the file names it.
         model: String,
     },
+    /// The model does not take what the file asks for.
+    #[error("model `{model}`: {text}")]
+    Parameter {
+        /// The model as the file names it.
+        model: String,
+        /// What it does not take, and what it does.
+        text: String,
+    },
+    /// `auto` found nobody to ask.
+    #[error("no model is available: {0}")]
+    NothingAvailable(String),
 }
 
 struct Known {
@@ -73,8 +90,12 @@ struct Known {
     telemetry: Provider,
 }
 
+/// Where Docker Desktop's model runner listens.
+pub(super) const MODEL_RUNNER: &str = "127.0.0.1:12434";
+
 const KNOWN: &[Known] = &[
     known("openai", "https://api.openai.com/v1", Some("OPENAI_API_KEY"), Provider::OpenAi),
+    known("anthropic", "https://api.anthropic.com", Some("ANTHROPIC_API_KEY"), Provider::Anthropic),
     known("mistral", "https://api.mistral.ai/v1", Some("MISTRAL_API_KEY"), Provider::Mistral),
     known("xai", "https://api.x.ai/v1", Some("XAI_API_KEY"), Provider::Xai),
     known("nebius", "https://api.studio.nebius.com/v1", Some("NEBIUS_API_KEY"), Provider::Nebius),
@@ -82,7 +103,7 @@ const KNOWN: &[Known] = &[
     known("minimax", "https://api.minimax.io/v1", Some("MINIMAX_API_KEY"), Provider::Minimax),
     known("azure", "", Some("AZURE_API_KEY"), Provider::Azure),
     known("ollama", "http://localhost:11434/v1", None, Provider::Ollama),
-    known("dmr", "http://127.0.0.1:12434/engines/v1", None, Provider::Dmr),
+    known("dmr", "", None, Provider::Dmr),
 ];
 
 const fn known(
@@ -95,71 +116,109 @@ const fn known(
 }
 
 impl Endpoint {
-    /// Finds a model's endpoint.
+    /// Finds where a model is, in which format it is spoken to, and with which key.
     ///
     /// A provider's usual key goes to the provider's usual address and to this machine. To any other `base_url`
     /// a key is sent only if `token_key` names it, so that a file from somewhere cannot collect keys.
     ///
     /// # Errors
     ///
-    /// A key or an address is missing.
+    /// A key or an address is missing, or the file asks for a format that does not exist.
     pub fn resolve(
-        config: &Config,
-        model: &ModelConfig,
+        settings: &ModelSettings,
         environment: &Environment,
         keys: Keys,
     ) -> Result<Self, EndpointError> {
-        let custom = config.provider(&model.provider);
-        let known = KNOWN.iter().find(|known| known.name == model.provider).filter(|_| custom.is_none());
+        let custom = settings.custom.as_ref();
+        let known = KNOWN.iter().find(|known| known.name == settings.provider).filter(|_| custom.is_none());
         let usual = match (custom, known) {
             (Some(custom), _) => custom.base_url.clone(),
             (None, Some(known)) if known.name == "dmr" => model_runner(environment),
             (None, Some(known)) => known.base_url.to_owned(),
             (None, None) => String::new(),
         };
-        let base_url = model.base_url.clone().unwrap_or(usual);
+        let base_url = settings.base_url.clone().unwrap_or(usual);
         if base_url.is_empty() {
-            let (provider, model) = (model.provider.clone(), model.name.clone());
+            let (provider, model) = (settings.provider.clone(), settings.name.clone());
             return Err(EndpointError::MissingBaseUrl { provider, model });
         }
-        let elsewhere = model.base_url.is_some() && model.provider != "azure";
-        let named_key = model.token_key.as_deref().or(custom.and_then(|custom| custom.token_key.as_deref()));
-        let usual_key = known.and_then(|known| known.key);
-        let mut auth_hint = None;
-        let (variable, required) = match (named_key, usual_key) {
-            (Some(named), _) => (Some(named), true),
-            (None, Some(usual)) if !elsewhere => (Some(usual), true),
-            (None, Some(usual)) if is_loopback_url(&base_url) => (Some(usual), false),
-            (None, Some(usual)) => {
-                auth_hint = Some(format!(
-                    "to send {usual} to this `base_url`, add `token_key: {usual}` to the model"
-                ));
-                (None, false)
-            }
-            (None, None) => (None, false),
-        };
-        let key = match variable {
-            Some(variable) if keys == Keys::Required => match environment.get(variable) {
-                None if required => {
-                    let (variable, model) = (variable.to_owned(), model.name.clone());
-                    return Err(EndpointError::MissingKey { variable, model });
-                }
-                value => value.map(Secret::new),
-            },
-            _ => None,
-        };
+        let wire = wire(settings, known)?;
+        let (key, auth_hint) = key(settings, known, &base_url, environment, keys)?;
         let auth = match key {
             None => Auth::None,
-            Some(key) if model.provider == "azure" => Auth::ApiKey(key),
+            Some(key) if wire == Wire::Messages => Auth::XApiKey(key),
+            Some(key) if settings.provider == "azure" => Auth::ApiKey(key),
             Some(key) => Auth::Bearer(key),
         };
+        let mut headers = Vec::new();
+        if wire == Wire::Messages {
+            headers.push(("anthropic-version", "2023-06-01"));
+            if settings.interleaved_thinking() {
+                headers.push(("anthropic-beta", "interleaved-thinking-2025-05-14"));
+            }
+        }
         Ok(Self {
-            url: chat_url(&base_url, model.api_version.as_deref()),
+            url: url(&base_url, wire, settings.api_version()),
+            wire,
             auth,
+            headers,
             provider: known.map_or(Provider::Custom, |known| known.telemetry),
-            provider_name: model.provider.clone(),
+            provider_name: settings.provider.clone(),
             auth_hint,
         })
+    }
+}
+
+/// The format: what the file says, else what the provider speaks.
+fn wire(settings: &ModelSettings, known: Option<&Known>) -> Result<Wire, EndpointError> {
+    let said =
+        settings.wire().map_err(|text| EndpointError::Parameter { model: settings.name.clone(), text })?;
+    Ok(said.unwrap_or_else(|| match known {
+        Some(known) if known.name == "anthropic" => Wire::Messages,
+        // Elsewhere, servers with OpenAI's interface are sure to have the older one only.
+        Some(known) if known.name == "openai" && settings.base_url.is_none() => openai_wire(&settings.model),
+        _ => Wire::ChatCompletions,
+    }))
+}
+
+/// What OpenAI itself is asked with: responses for the models that were made for them.
+fn openai_wire(model: &str) -> Wire {
+    let prefixes = ["gpt-4.1", "o1", "o3", "o4", "gpt-5", "codex"];
+    let made_for = prefixes.iter().any(|prefix| model.starts_with(prefix)) || model.contains("-codex");
+    if made_for { Wire::Responses } else { Wire::ChatCompletions }
+}
+
+/// The key and, where none is sent although there may be one, what to say when it is missed.
+fn key(
+    settings: &ModelSettings,
+    known: Option<&Known>,
+    base_url: &str,
+    environment: &Environment,
+    keys: Keys,
+) -> Result<(Option<Secret>, Option<String>), EndpointError> {
+    let elsewhere = settings.base_url.is_some() && settings.provider != "azure";
+    let custom_key = settings.custom.as_ref().and_then(|custom| custom.token_key.as_deref());
+    let named = settings.token_key.as_deref().or(custom_key);
+    let usual = known.and_then(|known| known.key);
+    let (variable, required) = match (named, usual) {
+        (Some(named), _) => (named, true),
+        (None, Some(usual)) if !elsewhere => (usual, true),
+        (None, Some(usual)) if is_loopback_url(base_url) => (usual, false),
+        (None, Some(usual)) => {
+            let hint = format!("to send {usual} to this `base_url`, add `token_key: {usual}` to the model");
+            return Ok((None, Some(hint)));
+        }
+        (None, None) => return Ok((None, None)),
+    };
+    if keys == Keys::Unused {
+        return Ok((None, None));
+    }
+    match environment.get(variable) {
+        Some(value) => Ok((Some(Secret::new(value)), None)),
+        None if required => {
+            Err(EndpointError::MissingKey { variable: variable.to_owned(), model: settings.name.clone() })
+        }
+        None => Ok((None, None)),
     }
 }
 
@@ -169,37 +228,25 @@ pub fn key_variables() -> Vec<&'static str> {
     KNOWN.iter().filter_map(|known| known.key).collect()
 }
 
-/// How a model is to be asked, from its configuration.
-#[must_use]
-pub fn parameters(model: &ModelConfig) -> Parameters {
-    let thinks = ["o1", "o3", "o4", "gpt-5"].iter().any(|prefix| model.model.starts_with(prefix));
-    Parameters {
-        model: model.model.clone(),
-        temperature: model.temperature,
-        top_p: model.top_p,
-        frequency_penalty: model.frequency_penalty,
-        presence_penalty: model.presence_penalty,
-        max_tokens: model.max_tokens,
-        parallel_tool_calls: model.parallel_tool_calls,
-        reasoning_effort: model.reasoning_effort.clone(),
-        include_usage: model.track_usage.unwrap_or(true),
-        limit_is_completion_tokens: matches!(model.provider.as_str(), "openai" | "azure") && thinks,
-    }
+/// The variable that a provider's key is usually in.
+pub(super) fn key_variable(provider: &str) -> Option<&'static str> {
+    KNOWN.iter().find(|known| known.name == provider)?.key
 }
 
 /// Docker Model Runner's address: `MODEL_RUNNER_HOST`, else where Docker Desktop listens.
 fn model_runner(environment: &Environment) -> String {
-    match environment.get("MODEL_RUNNER_HOST") {
-        Some(host) if host.contains("://") => format!("{}/engines/v1", host.trim_end_matches('/')),
-        Some(host) => format!("http://{}/engines/v1", host.trim_end_matches('/')),
-        None => "http://127.0.0.1:12434/engines/v1".to_owned(),
-    }
+    let host = environment.get("MODEL_RUNNER_HOST").unwrap_or(MODEL_RUNNER).trim_end_matches('/');
+    let scheme = if host.contains("://") { "" } else { "http://" };
+    format!("{scheme}{host}/engines/v1")
 }
 
-fn chat_url(base_url: &str, api_version: Option<&str>) -> String {
+/// The whole URL. Messages are at `/v1/messages` below the base URL, whether or not it says `/v1` itself.
+fn url(base_url: &str, wire: Wire, api_version: Option<&str>) -> String {
     let (path, query) =
         base_url.split_once('?').map_or((base_url, None), |(path, query)| (path, Some(query)));
-    let mut url = format!("{}/chat/completions", path.trim_end_matches('/'));
+    let path = path.trim_end_matches('/');
+    let version_path = if wire == Wire::Messages && !path.ends_with("/v1") { "/v1" } else { "" };
+    let mut url = format!("{path}{version_path}/{}", wire.path());
     let version = api_version.map(|version| format!("api-version={version}"));
     let query: Vec<&str> = query.into_iter().chain(version.as_deref()).collect();
     if !query.is_empty() {

@@ -44,6 +44,9 @@ pub enum ProviderError {
     /// What came back is not what the protocol says.
     #[error("{0}")]
     Protocol(String),
+    /// The recording has no answer to this, or cannot be written.
+    #[error("{0}")]
+    Recording(String),
 }
 
 impl ProviderError {
@@ -59,8 +62,27 @@ impl ProviderError {
             Self::Timeout(_) => ErrorClass::Timeout,
             Self::InvalidRequest(_) => ErrorClass::InvalidArguments,
             Self::NotFound(_) => ErrorClass::NotFound,
-            Self::Protocol(_) => ErrorClass::Protocol,
+            Self::Protocol(_) | Self::Recording(_) => ErrorClass::Protocol,
         }
+    }
+
+    /// Tells whether the same model may well answer if it is asked again.
+    #[must_use]
+    pub fn may_pass(&self) -> bool {
+        matches!(self, Self::Server(_) | Self::Network(_) | Self::Timeout(_))
+    }
+
+    /// Tells whether another model may well answer what this one did not.
+    ///
+    /// A conversation that is too long has to be shortened, whoever reads it; a recording holds what it holds.
+    #[must_use]
+    pub fn is_of_this_model(&self) -> bool {
+        !matches!(self, Self::ContextTooLong(_) | Self::Recording(_))
+    }
+
+    /// An event that should be JSON and is not.
+    pub(super) fn rubbish() -> Self {
+        Self::Protocol("the provider sent an event that is not JSON".to_owned())
     }
 
     /// Reads a refusal: the status and whatever body came with it.
@@ -93,8 +115,17 @@ impl ProviderError {
             "context window",
             "maximum context",
             "prompt is too long",
+            "context limit",
             "too many tokens",
+            "too large for model",
             "input is too long",
+            "input length and `max_tokens` exceed",
+            "request_too_large",
+            "reduce the length of",
+            "reduce your prompt",
+            "tokens in the messages",
+            "token limit exceeded",
+            "exceeds the maximum number of tokens",
         ];
         if matches!(status, 400 | 413 | 422 | 500) && too_long.iter().any(|words_of| words.contains(words_of))
         {
@@ -103,7 +134,9 @@ impl ProviderError {
         match status {
             401 | 403 => Self::Auth(text),
             404 => Self::NotFound(text),
-            408 | 504 => Self::Timeout(text),
+            408 | 504 | 524 => Self::Timeout(text),
+            // No money left.
+            402 => Self::RateLimited { text, retry_after: None },
             // Coming back will not help somebody who has used up their quota.
             429 if words.contains("insufficient_quota") => Self::RateLimited { text, retry_after: None },
             429 => Self::RateLimited { text, retry_after },
@@ -126,6 +159,7 @@ impl ProviderError {
             Self::InvalidRequest(text) => Self::InvalidRequest(mask(&text)),
             Self::NotFound(text) => Self::NotFound(mask(&text)),
             Self::Protocol(text) => Self::Protocol(mask(&text)),
+            Self::Recording(text) => Self::Recording(mask(&text)),
         }
     }
 }
@@ -173,13 +207,15 @@ fn status_of_words(kind: &str, code: &str) -> Option<u16> {
         ("rate_limit", 429),
         ("insufficient_quota", 429),
         ("context_length", 400),
+        ("billing_error", 402),
+        ("request_too_large", 413),
         ("authentication", 401),
         ("invalid_api_key", 401),
         ("permission", 403),
         ("not_found", 404),
         ("timeout", 504),
         ("invalid_request", 400),
-        ("overloaded", 503),
+        ("overloaded", 529),
         ("server_error", 500),
     ];
     table.iter().find(|(word, _)| words.contains(word)).map(|(_, status)| *status)

@@ -1,6 +1,7 @@
 //! Chat completions: what is sent, and what is made of the ways in which servers answer.
 
-use agent_runtime::provider::chat_completions::{Assembler, Decoder, encode};
+use agent_runtime::provider::assembly::Assembler;
+use agent_runtime::provider::chat_completions::{Decoder, encode};
 use agent_runtime::provider::{
     Delta, FinishReason, Message, Parameters, ProviderError, Reply, Request, ToolCall, ToolDefinition, Usage,
 };
@@ -54,13 +55,10 @@ fn a_request_as_it_is_sent() {
     let messages = [
         Message::System("s".to_owned()),
         Message::User("u".to_owned()),
-        Message::Assistant {
-            text: String::new(),
-            calls: vec![a_call("c1", "t", "{\"a\":1}"), a_call("c2", "t", "{\"a\":")],
-        },
+        Message::assistant("", vec![a_call("c1", "t", "{\"a\":1}"), a_call("c2", "t", "{\"a\":")]),
         Message::Tool { call_id: "c1".to_owned(), text: "r".to_owned() },
         Message::Tool { call_id: "c2".to_owned(), text: "r".to_owned() },
-        Message::Assistant { text: "done".to_owned(), calls: Vec::new() },
+        Message::assistant("done", Vec::new()),
     ];
     let tools = [tool("t")];
     let body = encode(&Request { parameters: &parameters, messages: &messages, tools: &tools });
@@ -107,9 +105,9 @@ fn text_with_a_role_chunk_whose_content_is_null() {
         Reply {
             model: Some("gpt-4o".to_owned()),
             text: "Hello".to_owned(),
-            calls: Vec::new(),
-            usage: Some(Usage { input: 27, output: 12, cached: 26, reasoning: 0 }),
+            usage: Some(Usage { input: 27, output: 12, cache_read: 26, ..Usage::default() }),
             finish: Some(FinishReason::Stop),
+            ..Reply::default()
         }
     );
 }
@@ -176,7 +174,7 @@ fn usage_in_every_chunk_is_a_snapshot_not_a_summand() {
     };
     let got = reply(&[with_usage("a", 1), with_usage("b", 2), with_usage("c", 3), finish("stop"), done()]);
     assert_eq!(got.text, "abc");
-    assert_eq!(got.usage, Some(Usage { input: 10, output: 3, cached: 0, reasoning: 0 }));
+    assert_eq!(got.usage, Some(Usage { input: 10, output: 3, cache_read: 0, ..Usage::default() }));
     assert_eq!(reply(&[text("a"), finish("stop")]).usage, None);
     let null = json!({ "choices": [], "usage": null }).to_string();
     assert_eq!(reply(&[usage(5, 6, 0), null]).usage.map(|usage| usage.total()), Some(11));
@@ -191,8 +189,14 @@ fn thoughts_count_as_output_wherever_the_provider_counts_them() {
         } });
         reply(&[chunk.to_string()]).usage.unwrap()
     };
-    assert_eq!(of(50, 30, 150), Usage { input: 100, output: 50, cached: 0, reasoning: 30 });
-    assert_eq!(of(20, 30, 150), Usage { input: 100, output: 50, cached: 0, reasoning: 30 });
+    assert_eq!(
+        of(50, 30, 150),
+        Usage { input: 100, output: 50, cache_read: 0, reasoning: 30, ..Usage::default() }
+    );
+    assert_eq!(
+        of(20, 30, 150),
+        Usage { input: 100, output: 50, cache_read: 0, reasoning: 30, ..Usage::default() }
+    );
 }
 
 #[test]

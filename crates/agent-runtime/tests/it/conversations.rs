@@ -261,7 +261,7 @@ fn cancelling_while_the_model_speaks_keeps_what_was_said() {
         }
     });
     assert_eq!(stage.turn("hi", &mut notes), TurnOutcome::Cancelled);
-    let said = Message::Assistant { text: "I was say".to_owned(), calls: Vec::new() };
+    let said = Message::assistant("I was say", Vec::new());
     assert_eq!(stage.conversation.history().last(), Some(&said));
     stage.cancel = Cancel::new();
     assert_eq!(stage.turn("again", &mut Notes::default()), TurnOutcome::Completed);

@@ -6,6 +6,7 @@ mod cassettes;
 mod chat;
 mod config;
 mod conversations;
+mod endpoints;
 mod filesystem;
 mod permissions;
 mod prices;

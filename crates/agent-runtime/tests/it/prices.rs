@@ -4,7 +4,7 @@ use agent_runtime::prices::Catalogue;
 use agent_runtime::provider::Usage;
 
 fn cost(provider: &str, model: &str, input: u64, output: u64, cached: u64) -> Option<u64> {
-    let usage = Usage { input, output, cached, reasoning: 0 };
+    let usage = Usage { input, output, cache_read: cached, ..Usage::default() };
     Catalogue::bundled().cost(provider, model, usage).map(|cost| cost.get())
 }
 

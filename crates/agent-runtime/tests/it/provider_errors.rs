@@ -54,11 +54,16 @@ fn what_is_tried_again_and_when() {
         text: String::new(),
         retry_after: Option::map(seconds, Duration::from_secs),
     };
-    for random in [0, 1, 499_999, 500_000, u64::MAX] {
-        assert!(policy.pause(&server, 1, random).unwrap() <= Duration::from_millis(500));
-        assert!(policy.pause(&server, 2, random).unwrap() <= Duration::from_millis(1_000));
-    }
-    assert_eq!(policy.pause(&server, 1, 500_000), Some(Duration::from_millis(500)));
+    let pauses = |attempt| {
+        let pause = |random| policy.pause(&server, attempt, random).unwrap().as_millis();
+        // The shortest, and the longest that any of these numbers gives.
+        (pause(0), (0..2_000_000).step_by(997).map(pause).max().unwrap())
+    };
+    assert_eq!((pauses(1), pauses(2)), ((200, 399), (200, 799)));
+    let patient = RetryPolicy { retries: 40, ..policy };
+    assert!((1..=40).all(|attempt| patient.pause(&server, attempt, u64::MAX).unwrap() <= policy.max));
+    let never = RetryPolicy { base: Duration::ZERO, max: Duration::ZERO, ..policy };
+    assert_eq!(never.pause(&server, 1, u64::MAX), Some(Duration::ZERO));
     assert_eq!(policy.pause(&server, 3, 0), None);
     assert_eq!(policy.pause(&limited(Some(60)), 1, 5), Some(Duration::from_secs(60)));
     assert_eq!(policy.pause(&limited(Some(61)), 1, 5), None);
@@ -68,6 +73,7 @@ fn what_is_tried_again_and_when() {
         ProviderError::ContextTooLong,
         ProviderError::InvalidRequest,
         ProviderError::Protocol,
+        ProviderError::Recording,
     ] {
         assert_eq!(policy.pause(&class(String::new()), 1, 0), None);
     }

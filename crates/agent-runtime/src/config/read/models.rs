@@ -4,7 +4,7 @@ use super::{known_provider, note_later};
 use crate::config::error::{ConfigError, nearest};
 use crate::config::fields::Fields;
 use crate::config::support::{self, Scope, Unsupported};
-use crate::config::{ModelConfig, ProviderConfig};
+use crate::config::{ApiType, Effort, ModelConfig, ProviderConfig, ThinkingBudget};
 use crate::yaml::Value;
 
 const MODEL: &[&str] = &[
@@ -55,19 +55,9 @@ pub(super) fn model(
                 .or_else(|| Some("a provider of your own needs a `base_url`".to_owned())),
         ));
     }
-    let (reasoning_effort, effort_later) = thinking(fields, &provider)?;
-    if let Some(feature) = effort_later {
-        let position = fields.get("thinking_budget").unwrap_or(fields.node).position;
-        later.push(Unsupported {
-            place: fields.path_of("thinking_budget"),
-            feature,
-            position,
-            scope: scope.clone(),
-        });
-    }
     Ok(ModelConfig {
         name: name.to_owned(),
-        api_version: provider_opts(fields, &scope, later)?,
+        provider_opts: provider_opts(fields)?,
         provider,
         model: required("model")?,
         temperature: fields.number("temperature")?,
@@ -79,70 +69,72 @@ pub(super) fn model(
         token_key: fields.text("token_key")?,
         parallel_tool_calls: fields.boolean("parallel_tool_calls")?,
         track_usage: fields.boolean("track_usage")?,
-        reasoning_effort,
+        thinking_budget: thinking(fields)?,
         position: fields.node.position,
     })
 }
 
-/// Reads `thinking_budget`: the effort to ask for, and what of it does not work yet.
-fn thinking(fields: &Fields<'_>, provider: &str) -> Result<(Option<String>, Option<String>), ConfigError> {
-    let Some(node) = fields.get("thinking_budget") else { return Ok((None, None)) };
+/// Reads `thinking_budget`: a word or a number of tokens.
+fn thinking(fields: &Fields<'_>) -> Result<Option<ThinkingBudget>, ConfigError> {
+    let words = [
+        ("minimal", Effort::Minimal),
+        ("low", Effort::Low),
+        ("medium", Effort::Medium),
+        ("high", Effort::High),
+        ("xhigh", Effort::ExtraHigh),
+        ("max", Effort::Max),
+        ("adaptive", Effort::Adaptive),
+    ];
+    let Some(node) = fields.get("thinking_budget") else { return Ok(None) };
     match &node.value {
-        Value::Integer(0) => Ok((None, None)),
-        Value::Text(word) if word == "none" => Ok((None, None)),
-        Value::Text(word)
-            if provider == "openai" && matches!(word.as_str(), "minimal" | "low" | "medium" | "high") =>
-        {
-            Ok((Some(word.clone()), None))
-        }
-        Value::Text(word) => Ok((None, Some(format!("thinking_budget `{word}` of provider `{provider}`")))),
-        Value::Integer(_) => Ok((None, Some("thinking_budget in tokens".to_owned()))),
+        Value::Integer(0) => Ok(Some(ThinkingBudget::Off)),
+        Value::Text(word) if word == "none" => Ok(Some(ThinkingBudget::Off)),
+        Value::Integer(tokens) => Ok(Some(ThinkingBudget::Tokens(*tokens))),
+        Value::Text(word) => match words.iter().find(|(known, _)| known == word) {
+            Some((_, effort)) => Ok(Some(ThinkingBudget::Effort(*effort))),
+            None => {
+                let error = fields.complain("thinking_budget", node, format_args!("unknown effort `{word}`"));
+                Err(error.with_hint(nearest(word, words.map(|(word, _)| word))))
+            }
+        },
         _ => Err(fields.complain("thinking_budget", node, "expected an effort or a number of tokens")),
     }
 }
 
-/// Reads `provider_opts`: `api_version` is used, `api_type` may say what is true anyway, the rest is for later.
-fn provider_opts(
-    fields: &Fields<'_>,
-    scope: &Scope,
-    later: &mut Vec<Unsupported>,
-) -> Result<Option<String>, ConfigError> {
-    let Some(node) = fields.get("provider_opts") else { return Ok(None) };
+/// Reads `provider_opts` as they are; what they mean is the provider's business.
+fn provider_opts(fields: &Fields<'_>) -> Result<serde_json::Map<String, serde_json::Value>, ConfigError> {
+    let Some(node) = fields.get("provider_opts") else { return Ok(serde_json::Map::new()) };
     let opts = Fields::open(fields.file, fields.path_of("provider_opts"), node)?;
-    for entry in opts.entries() {
-        let fine = match entry.key.as_str() {
-            "api_version" => true,
-            "api_type" => entry.value.as_text() == Some("openai_chatcompletions"),
-            _ => false,
-        };
-        if !fine {
-            note_later(&opts, &[&entry.key], scope, later);
-        }
-    }
-    opts.text("api_version")
+    Ok(opts.entries().iter().map(|entry| (entry.key.clone(), json(&entry.value))).collect())
 }
 
-pub(super) fn provider(
-    fields: &Fields<'_>,
-    name: &str,
-    later: &mut Vec<Unsupported>,
-) -> Result<ProviderConfig, ConfigError> {
+fn json(node: &crate::yaml::Node) -> serde_json::Value {
+    match &node.value {
+        Value::Null => serde_json::Value::Null,
+        Value::Bool(value) => (*value).into(),
+        Value::Integer(value) => (*value).into(),
+        Value::Float(value) => (*value).into(),
+        Value::Text(text) => text.clone().into(),
+        Value::List(items) => items.iter().map(json).collect(),
+        Value::Map(entries) => {
+            serde_json::Value::Object(entries.iter().map(|e| (e.key.clone(), json(&e.value))).collect())
+        }
+    }
+}
+
+pub(super) fn provider(fields: &Fields<'_>, name: &str) -> Result<ProviderConfig, ConfigError> {
     fields.only(&["api_type", "base_url", "token_key"])?;
+    let mut api_type = ApiType::default();
     if let (Some(kind), Some(node)) = (fields.text("api_type")?, fields.get("api_type")) {
-        match kind.as_str() {
-            "openai_chatcompletions" => {}
-            "openai_responses" => later.push(Unsupported {
-                place: fields.path_of("api_type"),
-                feature: "api_type `openai_responses`".to_owned(),
-                position: node.position,
-                scope: Scope::Provider(name.to_owned()),
-            }),
+        api_type = match kind.as_str() {
+            "openai_chatcompletions" => ApiType::ChatCompletions,
+            "openai_responses" => ApiType::Responses,
             _ => {
                 let hint = nearest(&kind, ["openai_chatcompletions", "openai_responses"]);
                 let error = fields.complain("api_type", node, format_args!("unknown api_type `{kind}`"));
                 return Err(error.with_hint(hint));
             }
-        }
+        };
     }
     let base_url = fields.text("base_url")?.unwrap_or_default();
     if !is_http_url(&base_url) {
@@ -150,7 +142,8 @@ pub(super) fn provider(
         return Err(fields.complain("base_url", node, "expected a URL that starts with http:// or https://"));
     }
     let token_key = fields.text("token_key")?;
-    Ok(ProviderConfig { name: name.to_owned(), base_url, token_key, position: fields.node.position })
+    let position = fields.node.position;
+    Ok(ProviderConfig { name: name.to_owned(), api_type, base_url, token_key, position })
 }
 
 fn is_http_url(url: &str) -> bool {

@@ -1,0 +1,63 @@
+//! What an agent file says about models, in the terms of providers.
+
+use super::{CustomProvider, ModelSettings};
+use crate::config::{self, ApiType, Config, ModelConfig, ThinkingBudget};
+use crate::provider::{Effort, Thinking, Wire};
+
+impl ModelSettings {
+    /// Reads a model of a file.
+    #[must_use]
+    pub fn from_config(config: &Config, model: &ModelConfig) -> Self {
+        Self {
+            name: model.name.clone(),
+            provider: model.provider.clone(),
+            model: model.model.clone(),
+            custom: config.provider(&model.provider).map(|custom| CustomProvider {
+                base_url: custom.base_url.clone(),
+                token_key: custom.token_key.clone(),
+                wire: Some(wire(custom.api_type)),
+            }),
+            base_url: model.base_url.clone(),
+            token_key: model.token_key.clone(),
+            temperature: model.temperature,
+            top_p: model.top_p,
+            frequency_penalty: model.frequency_penalty,
+            presence_penalty: model.presence_penalty,
+            max_tokens: model.max_tokens,
+            parallel_tool_calls: model.parallel_tool_calls,
+            track_usage: model.track_usage,
+            thinking: model.thinking_budget.and_then(thinking),
+            output: None,
+            options: model.provider_opts.clone(),
+        }
+    }
+}
+
+fn wire(api_type: ApiType) -> Wire {
+    match api_type {
+        ApiType::ChatCompletions => Wire::ChatCompletions,
+        ApiType::Responses => Wire::Responses,
+    }
+}
+
+fn thinking(budget: ThinkingBudget) -> Option<Thinking> {
+    match budget {
+        ThinkingBudget::Off => None,
+        ThinkingBudget::Effort(effort) => Some(effort_of(effort)),
+        // -1 leaves the number to the model; other negative numbers are less than any model takes.
+        ThinkingBudget::Tokens(-1) => Some(Thinking::Adaptive),
+        ThinkingBudget::Tokens(tokens) => Some(Thinking::Tokens(u64::try_from(tokens).unwrap_or(0))),
+    }
+}
+
+fn effort_of(effort: config::Effort) -> Thinking {
+    match effort {
+        config::Effort::Minimal => Thinking::Effort(Effort::Minimal),
+        config::Effort::Low => Thinking::Effort(Effort::Low),
+        config::Effort::Medium => Thinking::Effort(Effort::Medium),
+        config::Effort::High => Thinking::Effort(Effort::High),
+        config::Effort::ExtraHigh => Thinking::Effort(Effort::Xhigh),
+        config::Effort::Max => Thinking::Effort(Effort::Max),
+        config::Effort::Adaptive => Thinking::Adaptive,
+    }
+}

@@ -1,0 +1,239 @@
+//! Reads streamed responses.
+//!
+//! Every part comes up to three times: in pieces, whole when its item ends, and again in the last event. What has
+//! been handed on is remembered, so that servers which leave out one or the other are understood alike.
+
+use serde_json::Value;
+
+use super::super::wire::{Payload, payload};
+use super::super::{Delta, FinishReason, ProviderError, ToolCallDelta, Usage};
+use crate::sse::SseEvent;
+
+/// Reads one streamed answer, event by event.
+#[derive(Debug, Default)]
+pub struct Decoder {
+    model_seen: bool,
+    items: Vec<Item>,
+    thought_before: bool,
+}
+
+/// What was handed on of one item of the output.
+#[derive(Debug)]
+struct Item {
+    key: Key,
+    call: bool,
+    named: bool,
+    text: bool,
+    arguments: bool,
+    whole: bool,
+}
+
+/// What tells items apart: their place, or what they are called.
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Key {
+    Index(u64),
+    Id(String),
+}
+
+impl Decoder {
+    /// Takes one event and returns what it says, in order.
+    pub fn feed(&mut self, event: &SseEvent) -> Vec<Delta> {
+        let data = match payload(event) {
+            Payload::Nothing => return Vec::new(),
+            Payload::Done => return vec![Delta::Done],
+            Payload::Rubbish => return vec![Delta::Error(ProviderError::rubbish())],
+            Payload::Json(data) => data,
+        };
+        let mut deltas = Vec::new();
+        match kind(&data, event) {
+            "response.created" | "response.in_progress" => self.model(&data["response"], &mut deltas),
+            "response.output_item.added" => self.item_added(&data, &mut deltas),
+            "response.output_text.delta" | "response.refusal.delta" => {
+                self.text(&data, text_of(&data["delta"]), &mut deltas);
+            }
+            "response.reasoning_summary_part.added" if !std::mem::replace(&mut self.thought_before, true) => {
+            }
+            "response.reasoning_summary_part.added" => deltas.push(Delta::Reasoning("\n\n".to_owned())),
+            "response.reasoning_summary_text.delta" | "response.reasoning_text.delta" => {
+                deltas.extend(text_of(&data["delta"]).map(Delta::Reasoning));
+            }
+            "response.function_call_arguments.delta" => {
+                self.arguments(&data, text_of(&data["delta"]), &mut deltas);
+            }
+            "response.function_call_arguments.done" => {
+                let item = self.item(&data, None);
+                if !self.items[item].arguments {
+                    self.arguments(&data, written(&data["arguments"]), &mut deltas);
+                }
+            }
+            "response.output_item.done" => self.item_done(&data, None, &mut deltas),
+            "response.completed" | "response.incomplete" | "response.failed" | "response.done" => {
+                self.end(&data["response"], &mut deltas);
+            }
+            "error" => deltas.push(Delta::Error(ProviderError::from_stream(&data))),
+            // A whole answer, from a server that does not stream.
+            "response" => self.end(&data, &mut deltas),
+            _ if data.get("error").is_some_and(|error| !error.is_null()) => {
+                deltas.push(Delta::Error(ProviderError::from_stream(&data)));
+            }
+            _ => {}
+        }
+        deltas
+    }
+
+    fn model(&mut self, response: &Value, deltas: &mut Vec<Delta>) {
+        if let Some(model) = text_of(&response["model"])
+            && !std::mem::replace(&mut self.model_seen, true)
+        {
+            deltas.push(Delta::Model(model));
+        }
+    }
+
+    fn item_added(&mut self, data: &Value, deltas: &mut Vec<Delta>) {
+        let position = self.item(data, None);
+        let item = &data["item"];
+        if item["type"] == "function_call" {
+            self.name_call(position, item, deltas);
+        }
+    }
+
+    fn text(&mut self, data: &Value, text: Option<String>, deltas: &mut Vec<Delta>) {
+        let position = self.item(data, None);
+        if let Some(text) = text {
+            self.items[position].text = true;
+            deltas.push(Delta::Text(text));
+        }
+    }
+
+    fn arguments(&mut self, data: &Value, arguments: Option<String>, deltas: &mut Vec<Delta>) {
+        let position = self.item(data, None);
+        if let Some(arguments) = arguments {
+            let item = &mut self.items[position];
+            item.arguments = true;
+            item.call = true;
+            deltas.push(call(position, ToolCallDelta { arguments, ..ToolCallDelta::default() }));
+        }
+    }
+
+    /// Hands on what of a finished item was not handed on in pieces; `place` is for items that are not numbered.
+    fn item_done(&mut self, data: &Value, place: Option<u64>, deltas: &mut Vec<Delta>) {
+        let position = self.item(data, place);
+        if std::mem::replace(&mut self.items[position].whole, true) {
+            return;
+        }
+        let item = &data["item"];
+        match item["type"].as_str() {
+            Some("message") if !self.items[position].text => {
+                let parts = item["content"].as_array().into_iter().flatten();
+                let text: String =
+                    parts.filter_map(|part| part["text"].as_str().or(part["refusal"].as_str())).collect();
+                self.text(data, Some(text).filter(|text| !text.is_empty()), deltas);
+            }
+            Some("function_call") => {
+                self.name_call(position, item, deltas);
+                if !self.items[position].arguments
+                    && let Some(arguments) = written(&item["arguments"])
+                {
+                    self.items[position].arguments = true;
+                    deltas.push(call(position, ToolCallDelta { arguments, ..ToolCallDelta::default() }));
+                }
+            }
+            Some("reasoning") => deltas.extend(thought(item).map(Delta::Opaque)),
+            _ => {}
+        }
+    }
+
+    fn name_call(&mut self, position: usize, item: &Value, deltas: &mut Vec<Delta>) {
+        self.items[position].call = true;
+        let (id, name) = (text_of(&item["call_id"]).or_else(|| text_of(&item["id"])), text_of(&item["name"]));
+        if name.is_some() && !std::mem::replace(&mut self.items[position].named, true) {
+            deltas.push(call(position, ToolCallDelta { id, name, ..ToolCallDelta::default() }));
+        }
+    }
+
+    fn end(&mut self, response: &Value, deltas: &mut Vec<Delta>) {
+        self.model(response, deltas);
+        for (place, item) in response["output"].as_array().into_iter().flatten().enumerate() {
+            // An answer that came in items is not read twice; the places of a server that does not count may differ.
+            if !self.items.iter().any(|known| known.whole) || place >= self.items.len() {
+                let data = serde_json::json!({ "output_index": place, "item": item });
+                self.item_done(&data, Some(place as u64), deltas);
+            }
+        }
+        deltas.extend(usage(&response["usage"]).map(Delta::Usage));
+        let reason = response["incomplete_details"]["reason"].as_str();
+        let called = self.items.iter().any(|item| item.call);
+        match response["status"].as_str() {
+            Some("failed" | "cancelled") => {
+                deltas.push(Delta::Error(ProviderError::from_stream(response)));
+                return;
+            }
+            Some("incomplete") if reason == Some("content_filter") => {
+                deltas.push(Delta::Finish(FinishReason::ContentFilter));
+            }
+            Some("incomplete") => deltas.push(Delta::Finish(FinishReason::Length)),
+            _ if called => deltas.push(Delta::Finish(FinishReason::ToolCalls)),
+            _ => deltas.push(Delta::Finish(FinishReason::Stop)),
+        }
+        deltas.push(Delta::Done);
+    }
+
+    /// The item that an event speaks of; a new one if it was not spoken of before.
+    fn item(&mut self, data: &Value, place: Option<u64>) -> usize {
+        let id = text_of(&data["item_id"]).or_else(|| text_of(&data["item"]["id"]));
+        let key = match (data["output_index"].as_u64().or(place), id) {
+            (Some(index), _) => Key::Index(index),
+            (None, Some(id)) => Key::Id(id),
+            // Nothing to go by: what comes belongs to what came last.
+            (None, None) => self.items.last().map_or(Key::Index(0), |last| last.key.clone()),
+        };
+        if let Some(position) = self.items.iter().position(|item| item.key == key) {
+            return position;
+        }
+        let item = Item { key, call: false, named: false, text: false, arguments: false, whole: false };
+        self.items.push(item);
+        self.items.len() - 1
+    }
+}
+
+fn kind<'a>(data: &'a Value, event: &'a SseEvent) -> &'a str {
+    let named = data["type"].as_str().filter(|kind| !kind.is_empty());
+    named.or_else(|| data["object"].as_str().filter(|_| event.name.is_empty())).unwrap_or(&event.name)
+}
+
+fn call(position: usize, delta: ToolCallDelta) -> Delta {
+    Delta::ToolCall(ToolCallDelta { index: u64::try_from(position).ok(), ..delta })
+}
+
+fn text_of(value: &Value) -> Option<String> {
+    value.as_str().filter(|text| !text.is_empty()).map(str::to_owned)
+}
+
+/// Arguments as text; some servers send the object itself.
+fn written(value: &Value) -> Option<String> {
+    match value {
+        Value::Object(_) => Some(value.to_string()),
+        _ => text_of(value),
+    }
+}
+
+/// A thought that can be sent back: only an encrypted one means anything to a provider that stores nothing.
+fn thought(item: &Value) -> Option<Value> {
+    text_of(&item["encrypted_content"])?;
+    let mut thought = item.clone();
+    thought.as_object_mut()?.remove("status");
+    Some(thought)
+}
+
+fn usage(usage: &Value) -> Option<Usage> {
+    let input = usage["input_tokens"].as_u64()?;
+    let output = usage["output_tokens"].as_u64().unwrap_or(0);
+    let details = &usage["input_tokens_details"];
+    Some(Usage {
+        input,
+        output,
+        cache_read: details["cached_tokens"].as_u64().unwrap_or(0).min(input),
+        cache_write: details["cache_write_tokens"].as_u64().unwrap_or(0).min(input),
+        reasoning: usage["output_tokens_details"]["reasoning_tokens"].as_u64().unwrap_or(0).min(output),
+    })
+}
