@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use agent_telemetry::ErrorClass;
 
-use crate::config::support::expand_env;
+use crate::config::template::{Places, Template, expand_env};
 use crate::config::{self, AgentConfig, Config, ModelConfig, ModelRef, ToolsetKind, Unsupported};
 use crate::environment::Environment;
 use crate::prices::Catalogue;
@@ -33,6 +33,8 @@ pub struct Agent {
     pub(crate) key_variables: std::collections::BTreeSet<String>,
     welcome_message: Option<String>,
     auto: Option<String>,
+    /// The commands of the file, variables filled in.
+    commands: Vec<(String, Template)>,
 }
 
 /// Which agent of a file, and what the command line says about it.
@@ -74,7 +76,7 @@ pub enum AgentError {
         hint: String,
     },
     /// The agent uses what this program does not run yet.
-    #[error("not supported yet: {}", list(.0))]
+    #[error("not supported yet:{}", list(.0))]
     Unsupported(Vec<Unsupported>),
     /// A key or an address is missing.
     #[error(transparent)]
@@ -133,7 +135,11 @@ impl AgentError {
 }
 
 fn list(features: &[Unsupported]) -> String {
-    features.iter().map(ToString::to_string).collect::<Vec<_>>().join("; ")
+    let lines: Vec<String> = features.iter().map(ToString::to_string).collect();
+    match lines.as_slice() {
+        [line] => format!(" {line}"),
+        lines => lines.iter().map(|line| format!("\n  {line}")).collect(),
+    }
 }
 
 impl Agent {
@@ -149,7 +155,7 @@ impl Agent {
             None => agent.model.clone(),
         };
         let model = find_model(config, &reference)?;
-        let unsupported = config.unsupported_for(&agent.name, &reference, model.as_ref());
+        let unsupported = config.unsupported_for(&agent.name, &reference);
         let (settings, auto) = match (model, &reference) {
             (Some(model), _) if unsupported.is_empty() => (ModelSettings::from_config(config, &model), None),
             (None, ModelRef::Auto) if unsupported.is_empty() => {
@@ -165,21 +171,27 @@ impl Agent {
             let wanted =
                 |name: &str| toolset.tools.as_ref().is_none_or(|tools| tools.iter().any(|t| t == name));
             match &toolset.kind {
-                ToolsetKind::Filesystem { ignore_vcs } => {
+                ToolsetKind::Filesystem { ignore_vcs, .. } => {
                     filesystem::add_to(&mut toolbox, wanted, *ignore_vcs);
                 }
                 ToolsetKind::Shell { env } if wanted("shell") => {
                     let env = env.iter().map(|(name, value)| (name.clone(), expand_env(value, lookup)));
                     toolbox.add(Box::new(Shell { env: env.collect() }));
                 }
-                ToolsetKind::Shell { .. } | ToolsetKind::Unsupported { .. } => {}
+                // The other kinds were refused above.
+                _ => {}
             }
         }
+        let commands = agent.commands.iter().filter_map(|command| {
+            let template = Template::parse(&command.instruction, Places::Arguments).ok()?;
+            Some((command.name.clone(), template.with_variables(lookup)))
+        });
         let mut key_variables = config.key_variables();
         key_variables.extend(endpoint::key_variables().into_iter().map(str::to_owned));
         Ok(Self {
             name: agent.name.clone(),
             welcome_message: agent.welcome_message.as_ref().map(|text| expand_env(text, lookup)),
+            commands: commands.collect(),
             config: agent.clone(),
             auto: auto.map(|why| format!("{}: {why}", model.id())),
             model,
@@ -222,6 +234,28 @@ impl Agent {
     #[must_use]
     pub fn welcome_message(&self) -> Option<&str> {
         self.welcome_message.as_deref()
+    }
+
+    /// What a message says to the agent: for `/name …`, where the file has such a command, what the command says.
+    #[must_use]
+    pub fn message(&self, said: &str) -> String {
+        let called =
+            said.trim_start().strip_prefix('/').map(|call| match call.split_once(char::is_whitespace) {
+                Some((name, arguments)) => (name, arguments),
+                None => (call, ""),
+            });
+        let command = called.and_then(|(called, arguments)| {
+            let (_, template) = self.commands.iter().find(|(name, _)| name == called)?;
+            Some(template.with_arguments(arguments))
+        });
+        command.unwrap_or_else(|| said.to_owned())
+    }
+
+    /// Whether it is known what the model costs.
+    #[must_use]
+    pub fn is_priced(&self) -> bool {
+        let id = self.model.id();
+        self.prices.lists(&id.provider_name, &id.model)
     }
 
     /// The names of the tools on offer.

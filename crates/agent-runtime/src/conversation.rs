@@ -16,7 +16,6 @@ use agent_telemetry::{Cx, ErrorClass};
 
 use crate::agent::Agent;
 use crate::cancel::Cancel;
-use crate::config::ToolsetKind;
 use crate::environment::Environment;
 use crate::provider::client::{Answered, CallError, Failed, Next, Observer};
 use crate::provider::fallback::Chain;
@@ -389,9 +388,7 @@ impl Observer for ModelObserver<'_> {
 fn system_prompt(agent: &Agent, settings: &Settings, context: &Context) -> String {
     let mut parts = vec![agent.config.instruction.trim().to_owned()];
     for toolset in &agent.config.toolsets {
-        if !matches!(toolset.kind, ToolsetKind::Unsupported { .. }) {
-            parts.extend(toolset.instruction.as_ref().map(|text| text.trim().to_owned()));
-        }
+        parts.extend(toolset.instruction.as_ref().map(|text| text.trim().to_owned()));
     }
     if let (true, Some(today)) = (agent.config.add_date, &settings.today) {
         parts.push(format!("Today's date: {today}"));

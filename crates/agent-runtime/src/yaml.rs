@@ -1,4 +1,4 @@
-//! Reads YAML into a small tree that knows where everything stands.
+//! Reads YAML into a small tree that knows where everything stands, and writes it.
 //!
 //! The only module that names the YAML crate.
 //! Input is budgeted (size, depth, nodes, aliases), so that a hostile file costs an error and nothing else.
@@ -10,7 +10,7 @@ use serde::de::{Deserialize, Deserializer, MapAccess, SeqAccess, Visitor};
 use serde_saphyr::Spanned;
 
 /// A place in a file, both counted from 1; 0 when unknown.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Position {
     /// Line, from 1.
     pub line: u64,
@@ -100,6 +100,19 @@ impl Node {
         }
     }
 
+    /// The value without its places, for what a schema leaves open.
+    pub(crate) fn to_json(&self) -> serde_json::Value {
+        match &self.value {
+            Value::Null => serde_json::Value::Null,
+            Value::Bool(value) => (*value).into(),
+            Value::Integer(value) => (*value).into(),
+            Value::Float(value) => (*value).into(),
+            Value::Text(text) => text.as_str().into(),
+            Value::List(list) => list.iter().map(Self::to_json).collect(),
+            Value::Map(map) => map.iter().map(|entry| (entry.key.clone(), entry.value.to_json())).collect(),
+        }
+    }
+
     /// The elements of a list node.
     pub(crate) fn as_list(&self) -> Option<&[Self]> {
         match &self.value {
@@ -141,6 +154,11 @@ pub(crate) fn parse(text: &str, limits: Limits) -> Result<Node, SyntaxError> {
             Err(SyntaxError { text, position })
         }
     }
+}
+
+/// Writes a value as one YAML document.
+pub(crate) fn write(value: &impl serde::Serialize) -> Result<String, String> {
+    serde_saphyr::to_string(value).map_err(|error| error.to_string())
 }
 
 fn position(location: serde_saphyr::Location) -> Position {

@@ -42,6 +42,8 @@ pub(crate) struct Global {
 pub(crate) enum Command {
     /// Run an agent
     Run(RunArgs),
+    /// Look at an agent file without running it
+    Debug(DebugArgs),
     /// Show the version
     Version,
     /// See and control what is collected
@@ -71,6 +73,9 @@ pub(crate) struct RunArgs {
     /// Another model: a name from the file, or provider/model
     #[arg(long, value_name = "MODEL")]
     pub(crate) model: Option<String>,
+    /// Load everything that a run needs, say so in one line, and ask no model
+    #[arg(long)]
+    pub(crate) dry_run: bool,
     /// Record the model's answers, to be played back with --fake; prompts are in the file
     #[arg(long, value_name = "FILE", conflicts_with = "fake")]
     pub(crate) record: Option<PathBuf>,
@@ -83,6 +88,25 @@ pub(crate) struct RunArgs {
     /// Read variables from a file of NAME=value lines; may be given several times
     #[arg(long, value_name = "FILE")]
     pub(crate) env_from_file: Vec<PathBuf>,
+}
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct DebugArgs {
+    #[command(subcommand)]
+    pub(crate) command: DebugCommand,
+}
+
+#[derive(Debug, clap::Subcommand)]
+pub(crate) enum DebugCommand {
+    /// Print what an agent file says, defaults filled in; starts no process, reads no key
+    Config {
+        /// The agent file
+        #[arg(value_name = "AGENT.YAML")]
+        agent_file: PathBuf,
+        /// Print JSON
+        #[arg(long)]
+        json: bool,
+    },
 }
 
 #[derive(Debug, clap::Args)]

@@ -9,10 +9,10 @@ catalogue! {
     /// What docker-agent collects.
     pub static CATALOGUE = {
         events: [CommandEnded, SessionStarted, SessionEnded, ToolCalled, TokensUsed],
-        commands: ["run", "version"],
+        commands: ["debug config", "run", "version"],
         flags: [
-            "agent", "config-dir", "data-dir", "debug", "env-from-file", "exec", "fake", "json", "log-file", "model",
-            "record", "working-dir", "yolo",
+            "agent", "config-dir", "data-dir", "debug", "dry-run", "env-from-file", "exec", "fake", "json", "log-file",
+            "model", "record", "working-dir", "yolo",
         ],
         agents: ["root"],
         tools: [

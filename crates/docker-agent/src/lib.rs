@@ -4,6 +4,7 @@
 //! Every command runs inside the telemetry wrapper, at one place, in `wrapper`; none can forget.
 //! Everything that is printed goes through `output`: data to stdout, words for people to stderr.
 
+mod agent_file;
 mod args;
 mod attempt;
 mod catalogue;
@@ -61,6 +62,10 @@ fn run(arguments: &[OsString], as_plugin: bool) -> u8 {
                 Some(Command::Version) => {
                     startup.begin(NoticeRule::Show);
                     wrapper::recorded(startup.telemetry(), &attempt, |_cx| commands::version::run())
+                }
+                Some(Command::Debug(debug)) => {
+                    startup.begin(NoticeRule::Show);
+                    wrapper::recorded(startup.telemetry(), &attempt, |_cx| commands::debug::run(&debug))
                 }
                 Some(Command::Run(run)) => {
                     startup.begin(NoticeRule::Show);

@@ -1,202 +1,141 @@
 //! Walks the tree of an agent file along the schema.
+//!
+//! What older versions wrote differently is read where it stands; which version a file names decides whether it may.
 
 mod agents;
+mod hooks;
+mod mcp;
 mod models;
+mod rag;
+mod references;
+mod toolsets;
 
-use std::collections::BTreeSet;
+use super::error::Problem;
+use super::fields::{Fields, Reading};
+use super::support::Scope;
+use super::{Config, Metadata, Permissions, ToolsetConfig};
+use crate::yaml::Node;
 
-use super::error::{ConfigError, nearest};
-use super::fields::Fields;
-use super::support::{self, Scope, Unsupported};
-use super::{Config, ModelRef, Permissions, ProviderConfig};
-use crate::yaml::{Node, Value};
+/// The version of the schema that a file is written in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+struct Version(u32);
 
-const TOP: &[&str] = &["version", "agents", "models", "providers", "mcps", "rag", "metadata", "permissions"];
+impl Version {
+    const NEWEST: Self = Self(7);
+
+    /// Tells whether models name their provider in `type`, and agents have `think`, `todo` and `memory`.
+    fn is_first(self) -> bool {
+        self == Self(0)
+    }
+
+    /// Tells whether the file may still have keys that are gone since version 2.
+    fn is_before_2(self) -> bool {
+        self < Self(2)
+    }
+}
+
+/// What parts of a file know about the whole while they are read.
+struct Surroundings {
+    version: Version,
+    /// The entries of `mcps`.
+    servers: Vec<(String, ToolsetConfig)>,
+}
 
 /// Reads the whole file.
-pub(super) fn config(file: &str, root: &Node) -> Result<Config, ConfigError> {
-    let top = Fields::open(file, "", root)?;
-    top.only(TOP)?;
-    let version = version(&top)?;
-    if let Some(node) = top.get("metadata") {
-        Fields::open(file, "metadata", node)?.only(&[
-            "author",
-            "license",
-            "description",
-            "readme",
-            "version",
-        ])?;
+pub(super) fn config(file_name: &str, root: &Node) -> Result<Config, Vec<Problem>> {
+    let reading = Reading { file_name: file_name.to_owned(), ..Reading::default() };
+    let config = Fields::read(&reading, "", root, Scope::File, |top| whole(top, file_name));
+    if let Some(config) = &config {
+        references::check(&reading, config);
     }
-    let mut later = Vec::new();
-    let providers = named(&top, "providers", models::provider)?;
-    let models = named(&top, "models", |fields, name| models::model(fields, name, &providers, &mut later))?;
-    let mcps: Vec<String> = named(&top, "mcps", |_, name| Ok(name.to_owned()))?;
-    let rags: Vec<String> = named(&top, "rag", |_, name| Ok(name.to_owned()))?;
-    let agents = named(&top, "agents", |fields, name| agents::agent(fields, name, &mut later))?;
-    let config = Config {
-        file_name: file.to_owned(),
-        version,
+    let problems = reading.problems.into_inner();
+    match config {
+        Some(config) if problems.is_empty() => Ok(Config { uses: reading.uses.into_inner(), ..config }),
+        _ => Err(problems),
+    }
+}
+
+fn whole(top: &Fields<'_>, file_name: &str) -> Config {
+    let (written, version) = version(top);
+    let metadata = top.inner("metadata", metadata).unwrap_or_default();
+    if version.is_before_2() {
+        top.gone("env", "set variables in the environment, or in a file given with --env-from-file");
+        top.gone("workflow", "let an agent pass tasks on with sub_agents");
+    }
+    let providers = top.entries("providers", |name| Scope::Provider(name.to_owned()), models::provider);
+    let models = top.entries(
+        "models",
+        |name| Scope::Model(name.to_owned()),
+        |fields, name| models::model(fields, name, version),
+    );
+    let servers = top.entries("mcps", |name| Scope::Mcp(name.to_owned()), mcp::definition);
+    let rag = top.entries("rag", |name| Scope::Rag(name.to_owned()), rag::entry);
+    let surroundings = Surroundings { version, servers };
+    let agents = top.entries(
+        "agents",
+        |name| Scope::Agent(name.to_owned()),
+        |fields, name| agents::agent(fields, name, &surroundings),
+    );
+    let no_problems = top.reading.problems.borrow().is_empty();
+    if agents.is_empty() && no_problems {
+        let text = "no agents: the file needs at least one below `agents`";
+        top.problem(Problem::new(top.node.position, text));
+    }
+    Config {
+        file_name: file_name.to_owned(),
+        version: written,
+        metadata,
         agents,
         models,
         providers,
-        permissions: permissions(&top)?,
-        found_unsupported: later,
-    };
-    if config.agents.is_empty() {
-        let text = "no agents: the file needs at least one below `agents`";
-        return Err(ConfigError::new(file, root.position, text));
-    }
-    references(&top, &config, &mcps, &rags)?;
-    Ok(config)
-}
-
-fn version(top: &Fields<'_>) -> Result<Option<String>, ConfigError> {
-    let version = top.text("version")?;
-    match (&version, top.get("version")) {
-        (Some(text), Some(node)) if !matches!(text.as_str(), "1" | "2" | "3" | "4" | "5" | "6" | "7") => {
-            Err(top.complain("version", node, format_args!("`{text}` is not a version from 1 to 7")))
-        }
-        _ => Ok(version),
+        rag,
+        permissions: top.inner("permissions", permissions).unwrap_or_default(),
+        uses: Vec::new(),
     }
 }
 
-/// Reads a mapping of names to mappings.
-fn named<'a, T>(
-    top: &Fields<'a>,
-    key: &str,
-    mut read: impl FnMut(&Fields<'a>, &str) -> Result<T, ConfigError>,
-) -> Result<Vec<T>, ConfigError> {
-    let Some(node) = top.get(key) else { return Ok(Vec::new()) };
-    let map = Fields::open(top.file, key, node)?;
-    let entries = map.entries().iter().map(|entry| {
-        if entry.key.trim().is_empty() {
-            return Err(ConfigError::new(top.file, entry.key_position, format!("{key}: a name is empty")));
+fn version(top: &Fields<'_>) -> (Option<String>, Version) {
+    let Some(written) = top.text("version") else { return (None, Version::NEWEST) };
+    let node = top.get("version").unwrap_or(top.node);
+    match written.strip_prefix('v').unwrap_or(&written).parse() {
+        Ok(number) if number <= Version::NEWEST.0 => return (Some(written), Version(number)),
+        Ok(number) => {
+            let text = format!("version {number} is newer than what this program reads, which is 0 to 7");
+            let hint = "leave `version` out if the file uses nothing newer".to_owned();
+            top.problem(top.about("version", node, text).hint(Some(hint)));
         }
-        let fields = Fields::open(top.file, format!("{key}.{}", entry.key), &entry.value)?;
-        read(&fields, &entry.key)
-    });
-    entries.collect()
+        Err(_) => {
+            let text = format!("`{written}` is not a version from 0 to 7");
+            top.problem(top.about("version", node, text));
+        }
+    }
+    (Some(written), Version::NEWEST)
 }
 
-/// Lists the keys of `later` that are given and say something.
-fn note_later(fields: &Fields<'_>, later: &[&str], scope: &Scope, list: &mut Vec<Unsupported>) {
-    for key in later {
-        if let Some(node) = fields.get(key)
-            && says_something(node)
-        {
-            list.push(Unsupported {
-                place: fields.path_of(key),
-                feature: (*key).to_owned(),
-                position: node.position,
-                scope: scope.clone(),
+fn metadata(fields: &Fields<'_>) -> Metadata {
+    Metadata {
+        author: fields.text("author"),
+        license: fields.text("license"),
+        description: fields.text("description"),
+        readme: fields.text("readme"),
+        version: fields.text("version"),
+    }
+}
+
+fn permissions(fields: &Fields<'_>) -> Permissions {
+    let list = |key: &'static str| {
+        let patterns = fields.texts(key).unwrap_or_default().into_iter();
+        let checked =
+            patterns.filter_map(|(pattern, node)| {
+                match crate::tools::permissions::Pattern::parse(&pattern) {
+                    Ok(_) => Some(pattern),
+                    Err(problem) => {
+                        fields.problem(fields.about(key, node, format_args!("`{pattern}`: {problem}")));
+                        None
+                    }
+                }
             });
-        }
-    }
-}
-
-fn says_something(node: &Node) -> bool {
-    match &node.value {
-        Value::Null | Value::Bool(false) => false,
-        Value::List(list) => !list.is_empty(),
-        Value::Map(map) => !map.is_empty(),
-        Value::Text(text) => !text.is_empty(),
-        Value::Integer(number) => *number != 0,
-        Value::Bool(true) | Value::Float(_) => true,
-    }
-}
-
-fn permissions(top: &Fields<'_>) -> Result<Permissions, ConfigError> {
-    let Some(node) = top.get("permissions") else { return Ok(Permissions::default()) };
-    let fields = Fields::open(top.file, "permissions", node)?;
-    fields.only(&["allow", "ask", "deny"])?;
-    let list = |key: &str| -> Result<Vec<String>, ConfigError> {
-        let patterns = fields.texts(key)?.unwrap_or_default();
-        let checked = patterns.into_iter().map(|(pattern, node)| {
-            match crate::tools::permissions::Pattern::parse(&pattern) {
-                Ok(_) => Ok(pattern),
-                Err(problem) => Err(fields.complain(key, node, format_args!("`{pattern}`: {problem}"))),
-            }
-        });
         checked.collect()
     };
-    Ok(Permissions { allow: list("allow")?, ask: list("ask")?, deny: list("deny")? })
-}
-
-/// Checks every reference from one part of the file to another.
-fn references(
-    top: &Fields<'_>,
-    config: &Config,
-    mcps: &[String],
-    rags: &[String],
-) -> Result<(), ConfigError> {
-    let agents = Fields::open(top.file, "agents", top.get("agents").unwrap_or(top.node))?;
-    for entry in agents.entries() {
-        let fields = Fields::open(top.file, format!("agents.{}", entry.key), &entry.value)?;
-        if let (Some(agent), Some(node)) = (config.agent(&entry.key), fields.get("model")) {
-            model_reference(&fields, node, &agent.model, config)?;
-        }
-        let agent_names: BTreeSet<&str> = config.agents.iter().map(|agent| agent.name.as_str()).collect();
-        let rag_names: BTreeSet<&str> = rags.iter().map(String::as_str).collect();
-        for (key, names) in [("sub_agents", &agent_names), ("handoffs", &agent_names), ("rag", &rag_names)] {
-            for (name, node) in fields.texts(key)?.unwrap_or_default() {
-                // A slash or a colon makes it a reference to a registry or a URL.
-                if !names.contains(name.as_str()) && !name.contains(['/', ':']) {
-                    let hint = nearest(&name, names.iter().copied());
-                    return Err(fields.complain(key, node, format_args!("no `{name}`")).with_hint(hint));
-                }
-            }
-        }
-        for (index, node) in fields.list("toolsets")?.iter().enumerate() {
-            if let Some(reference) = node.get("ref")
-                && let Some(name) = reference.as_text()
-                && node.get("type").and_then(Node::as_text) == Some("mcp")
-                && !name.contains([':', '/'])
-                && !mcps.iter().any(|known| known == name)
-            {
-                let text = format!("{}.toolsets[{index}].ref: no `{name}` below `mcps`", fields.path);
-                let hint = nearest(name, mcps.iter().map(String::as_str));
-                return Err(ConfigError::new(top.file, reference.position, text).with_hint(hint));
-            }
-        }
-    }
-    Ok(())
-}
-
-fn model_reference(
-    fields: &Fields<'_>,
-    node: &Node,
-    reference: &ModelRef,
-    config: &Config,
-) -> Result<(), ConfigError> {
-    match reference {
-        ModelRef::Auto => Ok(()),
-        ModelRef::Named(name) if config.model(name).is_some() => Ok(()),
-        ModelRef::Named(name) => {
-            let hint = nearest(name, config.models.iter().map(|model| model.name.as_str()))
-                .unwrap_or_else(|| "define it below `models`, or write provider/model".to_owned());
-            Err(fields.complain("model", node, format_args!("no model `{name}`")).with_hint(Some(hint)))
-        }
-        // A name below `models` may contain a slash.
-        ModelRef::Inline { provider, model } if config.model(&format!("{provider}/{model}")).is_some() => {
-            Ok(())
-        }
-        ModelRef::Inline { provider, model } => {
-            if model.is_empty() {
-                return Err(fields.complain("model", node, "expected provider/model, found no model"));
-            }
-            if known_provider(provider, &config.providers) {
-                return Ok(());
-            }
-            let names = support::PROVIDER_NAMES.iter().copied();
-            let hint = nearest(provider, names.chain(config.providers.iter().map(|p| p.name.as_str())));
-            Err(fields.complain("model", node, format_args!("unknown provider `{provider}`")).with_hint(hint))
-        }
-        ModelRef::Alloy(parts) => {
-            parts.iter().try_for_each(|part| model_reference(fields, node, &ModelRef::parse(part), config))
-        }
-    }
-}
-
-fn known_provider(name: &str, custom: &[ProviderConfig]) -> bool {
-    support::PROVIDER_NAMES.contains(&name) || custom.iter().any(|provider| provider.name == name)
+    Permissions { allow: list("allow"), ask: list("ask"), deny: list("deny") }
 }

@@ -1,39 +1,223 @@
-//! What of the schema runs, and what has to be refused.
+//! What of the schema runs, in one table, and what has to be refused.
+//!
+//! Reading a file notes every feature that it uses; [`Feature::row`] says which of them run.
+//! What does not run is refused by name, never ignored.
 
+use std::fmt;
+
+use super::needs::Needs;
 use super::{Config, ModelConfig, ModelRef, Position};
 
 /// A feature that a file uses and that this program does not run yet.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Unsupported {
+    /// The file as it was named.
+    pub file_name: String,
     /// The dotted path in the file, as in `agents.root.sub_agents`.
     pub place: String,
-    /// What it is, as in ``toolset `mcp` ``.
-    pub feature: String,
+    /// What it is.
+    pub(crate) feature: Feature,
+    /// Which of its kind, as in the name of a tool.
+    pub(crate) which: Option<String>,
     /// Where it stands in the file.
     pub position: Position,
     /// What part of the file is touched by it.
     pub scope: Scope,
 }
 
-/// The part of a file that an unsupported feature belongs to: a run refuses only what it would need.
-#[derive(Clone, Debug, PartialEq, Eq)]
+/// The part of a file that a feature belongs to: a run refuses only what it would need.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Scope {
+    /// The file as a whole.
+    File,
     /// An agent.
     Agent(String),
     /// A model.
     Model(String),
     /// A custom provider.
     Provider(String),
+    /// An MCP server below `mcps`.
+    Mcp(String),
+    /// An entry of `rag`.
+    Rag(String),
 }
 
-impl std::fmt::Display for Unsupported {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+/// Something that a file may use. What is not listed, like a model's temperature, runs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(crate) enum Feature {
+    A2aToolset,
+    AlloyModel,
+    Anthropic,
+    ApiToolset,
+    AutoInstall,
+    AutoModel,
+    BackgroundAgents,
+    BackgroundJobs,
+    Bedrock,
+    Code,
+    CodeMode,
+    Commands,
+    Defer,
+    DescriptionParameter,
+    Fallback,
+    FetchToolset,
+    FilesystemToolset,
+    Gemini,
+    Handoffs,
+    HistoryItems,
+    Hooks,
+    LspToolset,
+    McpCatalog,
+    McpCommand,
+    McpRemote,
+    MemoryToolset,
+    ModelPicker,
+    OpenapiToolset,
+    PostEdit,
+    PromptFiles,
+    ProviderOption,
+    Rag,
+    RemoteAgent,
+    ResponsesApi,
+    Routing,
+    ScriptToolset,
+    ShellToolset,
+    Skills,
+    StructuredOutput,
+    SubAgents,
+    TasksToolset,
+    ThinkToolset,
+    ThinkingEffort,
+    ThinkingElsewhere,
+    ThinkingTokens,
+    TodoToolset,
+    ToolModel,
+    ToolsetName,
+    Toon,
+    UserPrompt,
+}
+
+/// Whether a feature runs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Row {
+    /// It does; what it is called.
+    Runs(&'static str),
+    /// It does not yet; what it is called, and what to do instead, if there is something.
+    Later(&'static str, &'static str),
+}
+
+use Row::{Later, Runs};
+
+impl Feature {
+    /// The table: what each feature is called in a sentence, and whether it runs.
+    ///
+    /// When a feature learns to run, its `Later` becomes `Runs` here and nowhere else.
+    const fn row(self) -> Row {
+        match self {
+            // Models and providers
+            Self::Anthropic => Runs("provider `anthropic`"),
+            Self::Gemini => Later("provider `google`", "use another provider"),
+            Self::Bedrock => Later("provider `amazon-bedrock`", "use another provider"),
+            Self::ResponsesApi => Runs("OpenAI's responses API"),
+            Self::AutoModel => Runs("choosing a model automatically"),
+            Self::AlloyModel => Later("several models for one agent", "name one model"),
+            Self::Fallback => Runs("fallback"),
+            Self::Routing => Later("routing", "name one model"),
+            Self::ThinkingEffort => Runs("thinking_budget as a word"),
+            Self::ThinkingElsewhere => Runs("thinking_budget"),
+            Self::ThinkingTokens => Runs("thinking_budget in tokens"),
+            Self::ProviderOption => Runs("provider option"),
+            // Agents
+            Self::SubAgents => Runs("sub_agents"),
+            Self::Handoffs => Runs("handoffs"),
+            Self::RemoteAgent => Later("agent from a registry or a URL", "define it in this file"),
+            Self::Rag => Later("rag", "let the agent search files with a filesystem toolset"),
+            Self::CodeMode => Later("code_mode_tools", "leave it out"),
+            Self::DescriptionParameter => Later("add_description_parameter", "leave it out"),
+            Self::HistoryItems => Runs("num_history_items"),
+            Self::PromptFiles => Runs("add_prompt_files"),
+            Self::Commands => Runs("commands"),
+            Self::StructuredOutput => Runs("structured_output"),
+            Self::Skills => Later("skills", "put what the agent has to know into `instruction`"),
+            Self::Hooks => Later("hooks", "leave them out"),
+            Self::Code => {
+                Later("code in a template", "only ${env.NAME} and ${env.NAME || \"default\"} are replaced")
+            }
+            // Toolsets
+            Self::FilesystemToolset => Runs("toolset `filesystem`"),
+            Self::PostEdit => Later("post_edit", "tell the agent to run the command itself"),
+            Self::ShellToolset => Runs("toolset `shell`"),
+            Self::BackgroundJobs => Later("tool", ""),
+            Self::ScriptToolset => Later("toolset `script`", ""),
+            Self::ThinkToolset => Later("toolset `think`", ""),
+            Self::TodoToolset => Later("toolset `todo`", ""),
+            Self::UserPrompt => Later("toolset `user_prompt`", ""),
+            Self::McpCommand => Later("toolset `mcp`", ""),
+            Self::McpRemote => Later("toolset `mcp` with `remote`", "start a server with `command`"),
+            Self::McpCatalog => Later(
+                "toolset `mcp` from Docker's catalogue",
+                "start the server with `command`, as in `docker run -i --rm mcp/NAME`",
+            ),
+            Self::AutoInstall => {
+                Later("installing a server by itself", "install it, and leave `version` out")
+            }
+            Self::MemoryToolset => Later("toolset `memory`", "let the agent keep notes in a file"),
+            Self::FetchToolset => Later("toolset `fetch`", "use an MCP server that fetches"),
+            Self::ApiToolset => Later("toolset `api`", "use a script that calls curl"),
+            Self::OpenapiToolset => Later("toolset `openapi`", "use a script that calls curl"),
+            Self::TasksToolset => Later("toolset `tasks`", "use `todo`"),
+            Self::A2aToolset => Later("toolset `a2a`", ""),
+            Self::LspToolset => Later("toolset `lsp`", "use an MCP server that speaks to a language server"),
+            Self::ModelPicker => Later("toolset `model_picker`", "name one model"),
+            Self::BackgroundAgents => Later("toolset `background_agents`", "use sub_agents"),
+            // Keys of every toolset
+            Self::ToolsetName => Later("name of a toolset other than mcp", "leave it out"),
+            Self::ToolModel => Later("model of a toolset", "leave it out"),
+            Self::Defer => Later("defer", "leave it out"),
+            Self::Toon => Later("toon", "leave it out"),
+        }
+    }
+
+    /// Tells whether it runs.
+    pub(crate) const fn runs(self) -> bool {
+        matches!(self.row(), Runs(_))
+    }
+}
+
+impl Unsupported {
+    /// What it is, as in ``toolset `memory` ``.
+    #[must_use]
+    pub fn feature(&self) -> String {
+        let (Runs(name) | Later(name, _)) = self.feature.row();
+        match &self.which {
+            Some(which) => format!("{name} `{which}`"),
+            None => name.to_owned(),
+        }
+    }
+
+    /// What to do instead, if there is something.
+    #[must_use]
+    pub fn instead(&self) -> Option<&'static str> {
+        match self.feature.row() {
+            Later(_, instead) if !instead.is_empty() => Some(instead),
+            _ => None,
+        }
+    }
+}
+
+/// `file:line: feature in place (what to do instead)`.
+impl fmt::Display for Unsupported {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}", self.file_name)?;
         if self.position.line > 0 {
-            write!(f, "{} ({}, line {})", self.feature, self.place, self.position.line)
-        } else {
-            write!(f, "{} ({})", self.feature, self.place)
+            write!(f, ":{}", self.position.line)?;
+        }
+        write!(f, ": {} in {}", self.feature(), self.place)?;
+        match self.instead() {
+            Some(instead) => write!(f, " ({instead})"),
+            None => Ok(()),
         }
     }
 }
@@ -54,99 +238,52 @@ pub(crate) const PROVIDER_NAMES: &[&str] = &[
     "azure",
 ];
 
-/// Providers with a protocol of their own.
-const PROVIDERS_LATER: &[&str] = &["google", "amazon-bedrock"];
-
-/// Every toolset type of the schema with the keys that are its own.
-pub(super) const TOOLSET_TYPES: &[(&str, &[&str])] = &[
-    ("filesystem", &["ignore_vcs", "post_edit"]),
-    ("shell", &["env"]),
-    ("script", &["shell", "env"]),
-    ("think", &[]),
-    ("todo", &["shared"]),
-    ("tasks", &["path"]),
-    ("memory", &["path"]),
-    ("fetch", &["timeout"]),
-    ("api", &["api_config"]),
-    ("openapi", &["url", "headers"]),
-    ("mcp", &["command", "args", "env", "version", "remote", "ref", "config"]),
-    ("a2a", &["url", "headers"]),
-    ("lsp", &["command", "args", "env", "file_types", "version"]),
-    ("user_prompt", &[]),
-    ("model_picker", &["models"]),
-    ("background_agents", &[]),
-    ("rag", &["ref"]),
-];
-
-pub(super) const FILESYSTEM_TOOLS_LATER: &[&str] = &[];
-
-pub(super) const SHELL_TOOLS_LATER: &[&str] =
-    &["run_background_job", "list_background_jobs", "view_background_job", "stop_background_job"];
-
 impl Config {
     /// Lists every feature of the file that does not run yet, in the order of the file.
     #[must_use]
     pub fn unsupported(&self) -> Vec<Unsupported> {
-        let mut list = self.found_unsupported.clone();
+        let mut list = self.uses.clone();
         for agent in &self.agents {
-            list.extend(self.unsupported_model(&agent.model, &agent.name, agent.position));
+            let place = format!("agents.{}.model", agent.name);
+            let scope = Scope::Agent(agent.name.clone());
+            list.extend(self.use_of_model(&agent.model, &place, agent.model_position, &scope));
         }
         for model in &self.models {
-            list.extend(self.unsupported_in(
-                model,
-                Scope::Model(model.name.clone()),
-                &format!("models.{}", model.name),
-            ));
+            let scope = Scope::Model(model.name.clone());
+            list.extend(self.use_by_model(model, format!("models.{}", model.name), model.position, &scope));
         }
-        list.sort_by_key(|found| found.position.line);
-        list
+        refused(list)
     }
 
-    /// Lists what keeps one agent from running; `model` is what it would run with.
-    pub(crate) fn unsupported_for(
-        &self,
-        agent: &str,
-        reference: &ModelRef,
-        model: Option<&ModelConfig>,
-    ) -> Vec<Unsupported> {
-        let scopes = [
-            Some(Scope::Agent(agent.to_owned())),
-            model.map(|model| Scope::Model(model.name.clone())),
-            model.map(|model| Scope::Provider(model.provider.clone())),
-        ];
-        let mut list: Vec<Unsupported> = self
-            .found_unsupported
-            .iter()
-            .filter(|found| scopes.contains(&Some(found.scope.clone())))
-            .cloned()
-            .collect();
-        let position = self.agent(agent).map(|agent| agent.position).unwrap_or_default();
-        list.extend(self.unsupported_model(reference, agent, position));
-        if let Some(model) = model
-            && self.model(&model.name).is_some()
-        {
-            list.extend(self.unsupported_in(
-                model,
-                Scope::Model(model.name.clone()),
-                &format!("models.{}", model.name),
-            ));
+    /// Lists what keeps an agent from running with a model, sub-agents and all.
+    pub(crate) fn unsupported_for(&self, agent: &str, reference: &ModelRef) -> Vec<Unsupported> {
+        let needs = Needs::of(self, agent, reference);
+        let mut list: Vec<Unsupported> =
+            self.uses.iter().filter(|found| needs.scopes.contains(&found.scope)).cloned().collect();
+        for (name, reference) in &needs.models {
+            let place = format!("agents.{name}.model");
+            let position = self.agent(name).map(|agent| agent.model_position).unwrap_or_default();
+            list.extend(self.use_of_model(reference, &place, position, &Scope::Agent(name.clone())));
         }
-        list.sort_by_key(|found| found.position.line);
-        list
+        for model in self.models.iter().filter(|m| needs.scopes.contains(&Scope::Model(m.name.clone()))) {
+            let scope = Scope::Model(model.name.clone());
+            list.extend(self.use_by_model(model, format!("models.{}", model.name), model.position, &scope));
+        }
+        refused(list)
     }
 
-    /// What of a reference to a model does not run; a named model speaks for itself.
-    fn unsupported_model(
+    /// What a reference to a model uses; a named model speaks for itself.
+    fn use_of_model(
         &self,
         reference: &ModelRef,
-        agent: &str,
+        place: &str,
         position: Position,
+        scope: &Scope,
     ) -> Option<Unsupported> {
-        let place = format!("agents.{agent}.model");
-        let scope = Scope::Agent(agent.to_owned());
         let feature = match reference {
-            ModelRef::Named(_) | ModelRef::Auto => return None,
-            ModelRef::Alloy(_) => "several models for one agent".to_owned(),
+            ModelRef::Named(_) => return None,
+            ModelRef::Auto => Feature::AutoModel,
+            ModelRef::Alloy(_) => Feature::AlloyModel,
             ModelRef::Inline { provider, model } => {
                 if self.model(&format!("{provider}/{model}")).is_some() {
                     return None;
@@ -154,53 +291,50 @@ impl Config {
                 let config = ModelConfig {
                     provider: provider.clone(),
                     model: model.clone(),
-                    position,
                     ..ModelConfig::default()
                 };
-                return self.unsupported_in(&config, scope, &place);
+                return self.use_by_model(&config, place.to_owned(), position, scope);
             }
         };
-        Some(Unsupported { place, feature, position, scope })
+        Some(self.used(feature, place.to_owned(), position, scope))
     }
 
-    fn unsupported_in(&self, model: &ModelConfig, scope: Scope, place: &str) -> Option<Unsupported> {
-        let feature = if PROVIDERS_LATER.contains(&model.provider.as_str())
-            && self.provider(&model.provider).is_none()
-        {
-            format!("provider `{}`", model.provider)
-        } else {
-            return None;
+    fn use_by_model(
+        &self,
+        model: &ModelConfig,
+        place: String,
+        position: Position,
+        scope: &Scope,
+    ) -> Option<Unsupported> {
+        let feature = match model.provider.as_str() {
+            name if self.provider(name).is_some() => return None,
+            "anthropic" => Feature::Anthropic,
+            "google" => Feature::Gemini,
+            "amazon-bedrock" => Feature::Bedrock,
+            "openai" if only_responses(&model.model) => Feature::ResponsesApi,
+            _ => return None,
         };
-        Some(Unsupported { place: place.to_owned(), feature, position: model.position, scope })
+        Some(self.used(feature, place, position, scope))
+    }
+
+    fn used(&self, feature: Feature, place: String, position: Position, scope: &Scope) -> Unsupported {
+        let (file_name, scope) = (self.file_name.clone(), scope.clone());
+        Unsupported { file_name, place, feature, which: None, position, scope }
     }
 }
 
-/// Tells whether every `${…}` of a text is `${env.NAME}`.
-pub(super) fn only_env_templates(text: &str) -> bool {
-    text.split("${").skip(1).all(|rest| {
-        rest.split_once('}').is_some_and(|(inner, _)| {
-            inner.trim().strip_prefix("env.").is_some_and(|name| {
-                !name.is_empty() && name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_')
-            })
-        })
-    })
+fn refused(mut uses: Vec<Unsupported>) -> Vec<Unsupported> {
+    uses.retain(|found| !found.feature.runs());
+    uses.sort_by(|a, b| a.position.cmp(&b.position));
+    uses.dedup();
+    uses
 }
 
-/// Replaces `${env.NAME}`; a variable that is not set becomes nothing.
-pub(crate) fn expand_env(text: &str, lookup: impl Fn(&str) -> Option<String>) -> String {
-    let mut parts = text.split("${");
-    let mut out = parts.next().unwrap_or_default().to_owned();
-    for part in parts {
-        match part.split_once('}') {
-            Some((inner, rest)) if inner.trim().starts_with("env.") => {
-                out.push_str(&lookup(&inner.trim()["env.".len()..]).unwrap_or_default());
-                out.push_str(rest);
-            }
-            _ => {
-                out.push_str("${");
-                out.push_str(part);
-            }
-        }
-    }
-    out
+/// OpenAI models that the chat completions API does not serve.
+fn only_responses(model: &str) -> bool {
+    model.contains("codex")
+        || model.starts_with("gpt-5-pro")
+        || model.starts_with("o1-pro")
+        || model.starts_with("o3-pro")
+        || model.contains("deep-research")
 }

@@ -5,6 +5,7 @@
 
 mod asking;
 mod console;
+mod dry;
 mod json;
 mod signals;
 mod stdin;
@@ -16,9 +17,9 @@ use std::io;
 use std::path::Path;
 use std::sync::Arc;
 
-use agent_runtime::config::{self, Config};
+use agent_runtime::tools::folder::WorkingFolder;
 use agent_runtime::{
-    Agent, AgentError, Approval, Choice, ConfigError, Conversation, Environment, Keys, Recorder, Replayer,
+    Agent, AgentError, Approval, Choice, Config, Conversation, Environment, Keys, Recorder, Replayer,
     Settings, Transport, http,
 };
 use agent_telemetry::{Cx, Ended, ErrorClass};
@@ -29,13 +30,13 @@ use self::signals::Signals;
 use self::talk::Script;
 use crate::args::RunArgs;
 use crate::failure::Failure;
-use crate::output;
 use crate::startup::Startup;
 use crate::wrapper::Outcome;
+use crate::{agent_file, output};
 
 /// Runs an agent.
 pub(crate) fn run(args: &RunArgs, startup: &Startup, cx: &Cx) -> Outcome {
-    let outcome = listen_and_run(args, startup, cx);
+    let outcome = if args.dry_run { dry::run(args, startup) } else { listen_and_run(args, startup, cx) };
     outcome.inspect_err(|failure| {
         if let (true, Some(text)) = (args.json, failure.text()) {
             // A reader of events learns it from an event, too; if it is gone, so be it.
@@ -70,21 +71,31 @@ struct Prepared {
 
 fn prepare(args: &RunArgs, startup: &Startup, cx: &Cx) -> Result<(Prepared, Console), Failure> {
     let environment = environment(startup)?;
-    let config = read_config(&args.agent_file)?;
+    let config = agent_file::read(&args.agent_file)?;
     let agent = agent(args, &config, &environment)?;
     let script = Script::new(args)?;
     let (transport, recorder) = transport(args, &agent, &environment)?;
-    let folder = args.working_dir.as_deref().unwrap_or(Path::new("."));
+    let folder = working_folder(args)?;
     let approval = if args.yolo { Approval::All } else { Approval::Each };
-    let settings = Settings::new(folder).approval(approval).today(jiff::Zoned::now().date().to_string());
+    let settings =
+        Settings::new(folder.path()).approval(approval).today(jiff::Zoned::now().date().to_string());
     let welcome = agent.welcome_message().map(str::to_owned);
-    let conversation = Conversation::new(agent, transport, settings, &environment, cx).map_err(|error| {
-        Failure::new(ErrorClass::Config, format_args!("cannot work in {}: {error}", folder.display()))
-    })?;
+    let conversation = Conversation::new(agent, transport, settings, &environment, cx)
+        .map_err(|error| cannot_work_in(folder.path(), &error))?;
     let sink: Box<dyn Sink> = if args.json { Box::new(json::Lines) } else { Box::new(text::Text::new()) };
     let may_ask = !args.exec && !args.json && output::stdin_is_terminal();
     let asking = if may_ask { Asking::terminal() } else { Asking::nobody() };
     Ok((Prepared { conversation, script, recorder, welcome }, Console::new(sink, asking)))
+}
+
+/// Where tools work, which must exist.
+fn working_folder(args: &RunArgs) -> Result<WorkingFolder, Failure> {
+    let folder = args.working_dir.as_deref().unwrap_or(Path::new("."));
+    WorkingFolder::new(folder).map_err(|error| cannot_work_in(folder, &error))
+}
+
+fn cannot_work_in(folder: &Path, error: &io::Error) -> Failure {
+    Failure::new(ErrorClass::Config, format_args!("cannot work in {}: {error}", folder.display()))
 }
 
 fn environment(startup: &Startup) -> Result<Environment, Failure> {
@@ -94,22 +105,6 @@ fn environment(startup: &Startup) -> Result<Environment, Failure> {
     let environment = Environment::new(std::env::vars_os().filter_map(utf8));
     let files = startup.env_files().variables()?;
     Ok(files.into_iter().fold(environment, Environment::with_file))
-}
-
-fn read_config(path: &Path) -> Result<Config, Failure> {
-    let name = path.display().to_string();
-    let text = fs::read_to_string(path).map_err(|error| {
-        let failure = Failure::new(ErrorClass::Config, format_args!("cannot read {name}: {error}"));
-        match error.kind() {
-            io::ErrorKind::NotFound => failure.hint("give the path of an agent.yaml"),
-            _ => failure,
-        }
-    })?;
-    config::from_yaml(&name, &text).map_err(|mut error: ConfigError| {
-        let hint = error.hint.take();
-        let failure = Failure::new(ErrorClass::Config, error);
-        hint.into_iter().fold(failure, Failure::hint)
-    })
 }
 
 fn agent(args: &RunArgs, config: &Config, environment: &Environment) -> Result<Agent, Failure> {

@@ -1,180 +1,224 @@
-//! Reads `agents` with their toolsets.
+//! Reads `agents`.
 
-use std::collections::BTreeMap;
+use std::time::Duration;
 
-use super::note_later;
-use crate::config::error::{ConfigError, nearest};
-use crate::config::fields::Fields;
-use crate::config::support::{self, Scope, Unsupported};
-use crate::config::{AgentConfig, ModelRef, ToolsetConfig, ToolsetKind};
-use crate::yaml::Node;
+use super::models::models_of;
+use super::{Surroundings, hooks, toolsets};
+use crate::config::agent::{AgentConfig, Command, Fallback, ModelRef, SkillSource, StructuredOutput};
+use crate::config::duration;
+use crate::config::error::Problem;
+use crate::config::fields::{Fields, Target};
+use crate::config::support::Feature;
+use crate::config::template::Places;
+use crate::yaml::{Entry, Value};
 
-/// Agent keys that do nothing yet.
-const AGENT_LATER: &[&str] = &[
-    "fallback",
-    "sub_agents",
-    "handoffs",
-    "rag",
-    "code_mode_tools",
-    "add_description_parameter",
-    "num_history_items",
-    "add_prompt_files",
-    "commands",
-    "structured_output",
-    "skills",
-    "hooks",
+/// How often a model is tried again unless the file says otherwise.
+const RETRIES: u32 = 2;
+
+/// How long a fallback answers unless the file says otherwise.
+const COOLDOWN: Duration = Duration::from_secs(60);
+
+/// Agent keys that are features as such.
+const FEATURES: [(&str, Feature); 12] = [
+    ("fallback", Feature::Fallback),
+    ("sub_agents", Feature::SubAgents),
+    ("handoffs", Feature::Handoffs),
+    ("rag", Feature::Rag),
+    ("code_mode_tools", Feature::CodeMode),
+    ("add_description_parameter", Feature::DescriptionParameter),
+    ("num_history_items", Feature::HistoryItems),
+    ("add_prompt_files", Feature::PromptFiles),
+    ("commands", Feature::Commands),
+    ("structured_output", Feature::StructuredOutput),
+    ("skills", Feature::Skills),
+    ("hooks", Feature::Hooks),
 ];
 
-const AGENT: &[&str] = &[
-    "model",
-    "description",
-    "welcome_message",
-    "instruction",
-    "toolsets",
-    "add_date",
-    "add_environment_info",
-    "max_iterations",
-];
-
-pub(super) fn agent(
-    fields: &Fields<'_>,
-    name: &str,
-    later: &mut Vec<Unsupported>,
-) -> Result<AgentConfig, ConfigError> {
-    let known: Vec<&str> = AGENT.iter().chain(AGENT_LATER).copied().collect();
-    fields.only(&known)?;
-    let scope = Scope::Agent(name.to_owned());
-    note_later(fields, AGENT_LATER, &scope, later);
-    let mut toolsets = Vec::new();
-    for (index, node) in fields.list("toolsets")?.iter().enumerate() {
-        let path = format!("{}.toolsets[{index}]", fields.path);
-        toolsets.push(toolset(&Fields::open(fields.file, path, node)?, &scope, later)?);
-    }
-    let welcome_message = fields.text("welcome_message")?;
-    if let (Some(text), Some(node)) = (&welcome_message, fields.get("welcome_message"))
-        && !support::only_env_templates(text)
-    {
-        later.push(Unsupported {
-            place: fields.path_of("welcome_message"),
-            feature: "templates other than ${env.NAME}".to_owned(),
-            position: node.position,
-            scope,
-        });
-    }
-    let max_iterations = match fields.count("max_iterations")? {
-        None | Some(0) => None,
-        Some(count) => Some(u32::try_from(count).unwrap_or(u32::MAX)),
-    };
-    Ok(AgentConfig {
+/// Reads one entry of `agents`.
+pub(super) fn agent(fields: &Fields<'_>, name: &str, surroundings: &Surroundings) -> AgentConfig {
+    let config = AgentConfig {
         name: name.to_owned(),
-        model: ModelRef::parse(&fields.text("model")?.unwrap_or_default()),
-        description: fields.text("description")?.unwrap_or_default(),
-        instruction: fields.text("instruction")?.unwrap_or_default(),
-        welcome_message,
-        max_iterations,
-        add_date: fields.boolean("add_date")?.unwrap_or(false),
-        add_environment_info: fields.boolean("add_environment_info")?.unwrap_or(false),
-        toolsets,
+        model: model(fields),
+        fallback: fields.inner("fallback", fallback),
+        description: fields.template("description").unwrap_or_default(),
+        welcome_message: fields.template("welcome_message"),
+        instruction: fields.text("instruction").unwrap_or_default(),
+        toolsets: toolsets::toolsets(fields, surroundings),
+        sub_agents: other_agents(fields, "sub_agents", name),
+        handoffs: other_agents(fields, "handoffs", name),
+        rag: rag(fields),
+        add_date: fields.flag("add_date"),
+        add_environment_info: fields.flag("add_environment_info"),
+        add_prompt_files: fields.words("add_prompt_files"),
+        code_mode_tools: fields.flag("code_mode_tools"),
+        add_description_parameter: fields.flag("add_description_parameter"),
+        max_iterations: fields.limit("max_iterations"),
+        num_history_items: fields.limit("num_history_items"),
+        commands: commands(fields),
+        structured_output: fields.inner("structured_output", structured_output),
+        skills: skills(fields),
+        hooks: fields.inner("hooks", hooks::hooks).unwrap_or_default(),
         position: fields.node.position,
-    })
+        model_position: fields.get("model").unwrap_or(fields.node).position,
+    };
+    FEATURES.iter().for_each(|(key, feature)| fields.uses(*feature, key));
+    config
 }
 
-fn toolset(
-    fields: &Fields<'_>,
-    scope: &Scope,
-    later: &mut Vec<Unsupported>,
-) -> Result<ToolsetConfig, ConfigError> {
-    let Some(kind) = fields.text("type")? else {
-        let text = format!("{}: `type` is missing", fields.path);
-        return Err(ConfigError::new(fields.file, fields.node.position, text));
-    };
-    let Some((_, own)) = support::TOOLSET_TYPES.iter().find(|(name, _)| *name == kind) else {
-        let node = fields.get("type").unwrap_or(fields.node);
-        let hint = nearest(&kind, support::TOOLSET_TYPES.iter().map(|(name, _)| *name));
-        return Err(fields.complain("type", node, format_args!("unknown toolset `{kind}`")).with_hint(hint));
-    };
-    let generic = ["type", "tools", "instruction", "toon", "model", "defer", "name"];
-    fields.only(&[&generic[..], own].concat())?;
-    let tools = fields.texts("tools")?;
-    let kind = match kind.as_str() {
-        "filesystem" => {
-            note_later(fields, &["toon", "model", "defer", "name", "post_edit"], scope, later);
-            ToolsetKind::Filesystem { ignore_vcs: fields.boolean("ignore_vcs")?.unwrap_or(true) }
-        }
-        "shell" => {
-            note_later(fields, &["toon", "model", "defer", "name"], scope, later);
-            ToolsetKind::Shell { env: shell_env(fields, scope, later)? }
-        }
-        _ => {
-            later.push(Unsupported {
-                place: fields.path.clone(),
-                feature: format!("toolset `{kind}`"),
-                position: fields.node.position,
-                scope: scope.clone(),
-            });
-            ToolsetKind::Unsupported { r#type: kind }
-        }
-    };
-    tool_filter(fields, &kind, tools.as_deref().unwrap_or_default(), scope, later)?;
-    Ok(ToolsetConfig {
-        kind,
-        tools: tools.map(|tools| tools.into_iter().map(|(name, _)| name).collect()),
-        instruction: fields.text("instruction")?,
-    })
+fn model(fields: &Fields<'_>) -> ModelRef {
+    let name = fields.text("model").unwrap_or_default();
+    if let Some(node) = fields.get("model") {
+        fields.refers(Target::Model, "model", &name, node);
+    }
+    ModelRef::parse(&name)
 }
 
-/// Checks the names of a `tools` filter against the tools that the toolset has.
-fn tool_filter(
-    fields: &Fields<'_>,
-    kind: &ToolsetKind,
-    filter: &[(String, &Node)],
-    scope: &Scope,
-    later: &mut Vec<Unsupported>,
-) -> Result<(), ConfigError> {
-    let (ours, not_yet) = match kind {
-        ToolsetKind::Filesystem { .. } => (crate::tools::FILESYSTEM_TOOLS, support::FILESYSTEM_TOOLS_LATER),
-        ToolsetKind::Shell { .. } => (crate::tools::SHELL_TOOLS, support::SHELL_TOOLS_LATER),
-        ToolsetKind::Unsupported { .. } => return Ok(()),
+fn fallback(fields: &Fields<'_>) -> Fallback {
+    let retries = match fields.integer("retries", -1) {
+        None | Some(0) => RETRIES,
+        Some(-1) => 0,
+        Some(count) => u32::try_from(count).unwrap_or(u32::MAX),
     };
-    for (name, node) in filter {
-        if not_yet.contains(&name.as_str()) {
-            later.push(Unsupported {
-                place: fields.path_of("tools"),
-                feature: format!("tool `{name}`"),
-                position: node.position,
-                scope: scope.clone(),
-            });
-        } else if !ours.contains(&name.as_str()) {
-            let hint = nearest(name, ours.iter().chain(not_yet).copied());
-            return Err(fields.complain("tools", node, format_args!("no tool `{name}`")).with_hint(hint));
+    let models = models_of(fields, "models");
+    if fields.get("models").is_none() {
+        fields.missing("`models`");
+    }
+    Fallback { models, retries, cooldown: cooldown(fields).unwrap_or(COOLDOWN) }
+}
+
+fn cooldown(fields: &Fields<'_>) -> Option<Duration> {
+    let node = fields.get("cooldown")?;
+    let duration = match &node.value {
+        Value::Integer(seconds) => duration::parse(&format!("{seconds}s")),
+        Value::Text(text) => duration::parse(text),
+        _ => None,
+    };
+    if duration.is_none() {
+        let text = "expected a duration like `30s` or `1m30s`, or a number of seconds";
+        fields.problem(fields.about("cooldown", node, text));
+    }
+    duration.filter(|duration| !duration.is_zero())
+}
+
+fn other_agents(fields: &Fields<'_>, key: &'static str, own_name: &str) -> Vec<String> {
+    let mut names = Vec::new();
+    for (name, node) in fields.texts(key).unwrap_or_default() {
+        // A slash or a colon makes it a reference to a registry or a URL.
+        if name.contains(['/', ':']) {
+            fields.uses_at(Feature::RemoteAgent, Some(&name), fields.path_of(key), node);
+        }
+        fields.refers(Target::OtherAgent(own_name.to_owned()), key, &name, node);
+        names.push(name);
+    }
+    names
+}
+
+fn rag(fields: &Fields<'_>) -> Vec<String> {
+    let names = fields.texts("rag").unwrap_or_default().into_iter();
+    let names = names.map(|(name, node)| {
+        fields.refers(Target::Rag, "rag", &name, node);
+        name
+    });
+    names.collect()
+}
+
+/// Reads `commands`: a mapping, or a list of mappings with one entry each.
+fn commands(fields: &Fields<'_>) -> Vec<Command> {
+    let Some(node) = fields.get("commands") else { return Vec::new() };
+    let mut commands: Vec<Command> = Vec::new();
+    let mut add = |path: String, entry: &Entry| {
+        if commands.iter().any(|known| known.name == entry.key) {
+            let text = format!("{path}: there is a command of that name already");
+            fields.problem(Problem::new(entry.key_position, text));
+        } else if entry.key.is_empty() || entry.key.contains(char::is_whitespace) {
+            let text = format!("{path}: the name of a command is one word");
+            fields.problem(Problem::new(entry.key_position, text));
+        } else {
+            commands.extend(command(fields, path, entry));
+        }
+    };
+    match &node.value {
+        Value::List(items) => {
+            for (index, item) in items.iter().enumerate() {
+                let path = format!("{}[{index}]", fields.path_of("commands"));
+                match &item.value {
+                    Value::Map(entries) => {
+                        entries.iter().for_each(|entry| add(format!("{path}.{}", entry.key), entry));
+                    }
+                    other => {
+                        let text = format!("{path}: expected a name and what to say, found {}", other.kind());
+                        fields.problem(Problem::new(item.position, text));
+                    }
+                }
+            }
+        }
+        Value::Map(entries) => {
+            entries.iter().for_each(|entry| add(fields.path_of(&format!("commands.{}", entry.key)), entry));
+        }
+        other => {
+            let text = format!("expected a mapping or a list of mappings, found {}", other.kind());
+            fields.problem(fields.about("commands", node, text));
         }
     }
-    Ok(())
+    commands
 }
 
-fn shell_env(
-    fields: &Fields<'_>,
-    scope: &Scope,
-    later: &mut Vec<Unsupported>,
-) -> Result<BTreeMap<String, String>, ConfigError> {
-    let Some(node) = fields.get("env") else { return Ok(BTreeMap::new()) };
-    let map = Fields::open(fields.file, fields.path_of("env"), node)?;
-    let mut variables = BTreeMap::new();
-    for entry in map.entries() {
-        if entry.key.is_empty() || entry.key.contains(['=', '\0']) {
-            let text = format!("{}: `{}` is no name of a variable", map.path, entry.key.escape_debug());
-            return Err(ConfigError::new(fields.file, entry.key_position, text));
+fn command(fields: &Fields<'_>, path: String, entry: &Entry) -> Option<Command> {
+    let name = entry.key.clone();
+    match &entry.value.value {
+        Value::Text(instruction) => {
+            fields.check_template(instruction, Places::Arguments, path, &entry.value);
+            Some(Command { name, description: String::new(), instruction: instruction.clone() })
         }
-        let value = map.text(&entry.key)?.unwrap_or_default();
-        if !support::only_env_templates(&value) {
-            later.push(Unsupported {
-                place: map.path_of(&entry.key),
-                feature: "templates other than ${env.NAME}".to_owned(),
-                position: entry.value.position,
-                scope: scope.clone(),
-            });
+        Value::Map(_) => Fields::read(fields.reading, path, &entry.value, fields.scope(), |fields| {
+            let instruction = fields.required("instruction");
+            let node = fields.get("instruction").unwrap_or(fields.node);
+            fields.check_template(&instruction, Places::Arguments, fields.path_of("instruction"), node);
+            Command { name, description: fields.template("description").unwrap_or_default(), instruction }
+        }),
+        other => {
+            let text = format!("{path}: expected text or a mapping, found {}", other.kind());
+            fields.problem(Problem::new(entry.value.position, text));
+            None
         }
-        variables.insert(entry.key.clone(), value);
     }
-    Ok(variables)
+}
+
+fn structured_output(fields: &Fields<'_>) -> StructuredOutput {
+    let schema = fields.free("schema");
+    match &schema {
+        None => fields.missing("`schema`"),
+        Some(serde_json::Value::Object(_)) => {}
+        Some(_) => {
+            let node = fields.get("schema").unwrap_or(fields.node);
+            fields.problem(fields.about("schema", node, "expected a JSON schema, which is a mapping"));
+        }
+    }
+    StructuredOutput {
+        name: fields.required("name"),
+        description: fields.text("description").unwrap_or_default(),
+        schema: schema.unwrap_or_default(),
+        strict: fields.flag("strict"),
+    }
+}
+
+fn skills(fields: &Fields<'_>) -> Vec<SkillSource> {
+    let Some(node) = fields.get("skills") else { return Vec::new() };
+    if let Value::Bool(some) = node.value {
+        return if some { vec![SkillSource::Local] } else { Vec::new() };
+    }
+    let sources = fields.texts("skills").unwrap_or_default().into_iter();
+    let sources = sources.filter_map(|(source, node)| match source.as_str() {
+        "local" => Some(SkillSource::Local),
+        url if url.starts_with("http://") || url.starts_with("https://") => Some(SkillSource::Url(source)),
+        other => {
+            fields.problem(fields.about(
+                "skills",
+                node,
+                format_args!("`{other}` is neither `local` nor a URL"),
+            ));
+            None
+        }
+    });
+    sources.collect()
 }

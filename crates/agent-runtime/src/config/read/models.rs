@@ -1,151 +1,176 @@
 //! Reads `models` and `providers`.
 
-use super::{known_provider, note_later};
-use crate::config::error::{ConfigError, nearest};
-use crate::config::fields::Fields;
-use crate::config::support::{self, Scope, Unsupported};
-use crate::config::{ApiType, Effort, ModelConfig, ProviderConfig, ThinkingBudget};
-use crate::yaml::Value;
+use serde_json::{Map, Value as Json};
 
-const MODEL: &[&str] = &[
-    "provider",
-    "model",
-    "temperature",
-    "max_tokens",
-    "top_p",
-    "frequency_penalty",
-    "presence_penalty",
-    "base_url",
-    "parallel_tool_calls",
-    "token_key",
-    "provider_opts",
-    "track_usage",
-    "thinking_budget",
-    "routing",
-];
+use super::Version;
+use crate::config::ModelRef;
+use crate::config::error::nearest;
+use crate::config::fields::{Fields, Target};
+use crate::config::model::{ApiType, Effort, ModelConfig, ProviderConfig, RoutingRule, ThinkingBudget};
+use crate::config::support::Feature;
+use crate::yaml::{Node, Value};
 
-pub(super) fn model(
-    fields: &Fields<'_>,
-    name: &str,
-    providers: &[ProviderConfig],
-    later: &mut Vec<Unsupported>,
-) -> Result<ModelConfig, ConfigError> {
-    fields.only(MODEL)?;
-    let scope = Scope::Model(name.to_owned());
-    note_later(fields, &["routing"], &scope, later);
-    let required = |key: &str| -> Result<String, ConfigError> {
-        fields.text(key)?.filter(|text| !text.is_empty()).ok_or_else(|| {
-            let text = format!("{}: `{key}` is missing", fields.path);
-            ConfigError::new(fields.file, fields.node.position, text)
-        })
-    };
-    let provider = required("provider")?;
-    let base_url = fields.text("base_url")?;
-    if let (Some(url), Some(node)) = (&base_url, fields.get("base_url"))
-        && !is_http_url(url)
-    {
-        return Err(fields.complain("base_url", node, "expected a URL that starts with http:// or https://"));
+/// Reads one entry of `models`.
+pub(super) fn model(fields: &Fields<'_>, name: &str, version: Version) -> ModelConfig {
+    let provider_key = if version.is_first() { "type" } else { "provider" };
+    let provider = fields.required(provider_key);
+    if version.is_before_2() {
+        fields.gone("env", "set variables in the environment, or in a file given with --env-from-file");
     }
-    if base_url.is_none() && !known_provider(&provider, providers) {
-        let node = fields.get("provider").unwrap_or(fields.node);
-        let known = support::PROVIDER_NAMES.iter().copied().chain(providers.iter().map(|p| p.name.as_str()));
-        let error = fields.complain("provider", node, format_args!("unknown provider `{provider}`"));
-        return Err(error.with_hint(
-            nearest(&provider, known)
-                .or_else(|| Some("a provider of your own needs a `base_url`".to_owned())),
-        ));
+    let base_url = fields.url("base_url", false);
+    if let (None, Some(node), false) = (&base_url, fields.get(provider_key), provider.is_empty()) {
+        fields.refers(Target::Provider, provider_key, &provider, node);
     }
-    Ok(ModelConfig {
+    let thinking_budget = thinking_budget(fields, &provider);
+    let provider_opts = fields.free_map("provider_opts");
+    let api_type = fields.inner("provider_opts", |options| known_options(options, &provider_opts)).flatten();
+    fields.uses(Feature::Routing, "routing");
+    ModelConfig {
         name: name.to_owned(),
-        provider_opts: provider_opts(fields)?,
-        provider,
-        model: required("model")?,
-        temperature: fields.number("temperature")?,
-        top_p: fields.number("top_p")?,
-        frequency_penalty: fields.number("frequency_penalty")?,
-        presence_penalty: fields.number("presence_penalty")?,
-        max_tokens: fields.count("max_tokens")?,
+        model: fields.required("model"),
+        temperature: fields.number("temperature"),
+        max_tokens: fields.count("max_tokens"),
+        top_p: fields.number("top_p"),
+        frequency_penalty: fields.number("frequency_penalty"),
+        presence_penalty: fields.number("presence_penalty"),
         base_url,
-        token_key: fields.text("token_key")?,
-        parallel_tool_calls: fields.boolean("parallel_tool_calls")?,
-        track_usage: fields.boolean("track_usage")?,
-        thinking_budget: thinking(fields)?,
-        position: fields.node.position,
-    })
-}
-
-/// Reads `thinking_budget`: a word or a number of tokens.
-fn thinking(fields: &Fields<'_>) -> Result<Option<ThinkingBudget>, ConfigError> {
-    let words = [
-        ("minimal", Effort::Minimal),
-        ("low", Effort::Low),
-        ("medium", Effort::Medium),
-        ("high", Effort::High),
-        ("xhigh", Effort::ExtraHigh),
-        ("max", Effort::Max),
-        ("adaptive", Effort::Adaptive),
-    ];
-    let Some(node) = fields.get("thinking_budget") else { return Ok(None) };
-    match &node.value {
-        Value::Integer(0) => Ok(Some(ThinkingBudget::Off)),
-        Value::Text(word) if word == "none" => Ok(Some(ThinkingBudget::Off)),
-        Value::Integer(tokens) => Ok(Some(ThinkingBudget::Tokens(*tokens))),
-        Value::Text(word) => match words.iter().find(|(known, _)| known == word) {
-            Some((_, effort)) => Ok(Some(ThinkingBudget::Effort(*effort))),
-            None => {
-                let error = fields.complain("thinking_budget", node, format_args!("unknown effort `{word}`"));
-                Err(error.with_hint(nearest(word, words.map(|(word, _)| word))))
-            }
+        token_key: fields.text("token_key"),
+        parallel_tool_calls: fields.boolean("parallel_tool_calls"),
+        track_usage: fields.boolean("track_usage"),
+        reasoning_effort: match thinking_budget {
+            Some(ThinkingBudget::Effort(effort)) => Some(effort.word().to_owned()),
+            _ => None,
         },
-        _ => Err(fields.complain("thinking_budget", node, "expected an effort or a number of tokens")),
+        thinking_budget,
+        api_version: provider_opts.get("api_version").and_then(text_of),
+        api_type,
+        routing: fields.items("routing", routing_rule),
+        provider_opts,
+        provider,
+        position: fields.node.position,
     }
 }
 
-/// Reads `provider_opts` as they are; what they mean is the provider's business.
-fn provider_opts(fields: &Fields<'_>) -> Result<serde_json::Map<String, serde_json::Value>, ConfigError> {
-    let Some(node) = fields.get("provider_opts") else { return Ok(serde_json::Map::new()) };
-    let opts = Fields::open(fields.file, fields.path_of("provider_opts"), node)?;
-    Ok(opts.entries().iter().map(|entry| (entry.key.clone(), json(&entry.value))).collect())
+fn text_of(value: &Json) -> Option<String> {
+    match value {
+        Json::String(text) => Some(text.clone()),
+        Json::Number(number) => Some(number.to_string()),
+        _ => None,
+    }
 }
 
-fn json(node: &crate::yaml::Node) -> serde_json::Value {
+/// Reads `provider_opts`, whose keys each provider chooses: notes those that nobody here knows.
+fn known_options(options: &Fields<'_>, all: &Map<String, Json>) -> Option<ApiType> {
+    let _ = options.rest();
+    let _ = options.text("api_version");
+    let api_type = options.word("api_type", ApiType::WORDS);
+    if let (Some(ApiType::Responses), Some(node)) = (api_type, options.get("api_type")) {
+        options.uses_at(Feature::ResponsesApi, None, options.path_of("api_type"), node);
+    }
+    for name in all.keys().filter(|name| !matches!(name.as_str(), "api_version" | "api_type")) {
+        let node = options.node.get(name).unwrap_or(options.node);
+        options.uses_at(Feature::ProviderOption, Some(name), options.path_of(name), node);
+    }
+    api_type
+}
+
+fn thinking_budget(fields: &Fields<'_>, provider: &str) -> Option<ThinkingBudget> {
+    const KEY: &str = "thinking_budget";
+    let node = fields.get(KEY)?;
+    let noted = |feature, which: Option<&str>| fields.uses_at(feature, which, fields.path_of(KEY), node);
     match &node.value {
-        Value::Null => serde_json::Value::Null,
-        Value::Bool(value) => (*value).into(),
-        Value::Integer(value) => (*value).into(),
-        Value::Float(value) => (*value).into(),
-        Value::Text(text) => text.clone().into(),
-        Value::List(items) => items.iter().map(json).collect(),
-        Value::Map(entries) => {
-            serde_json::Value::Object(entries.iter().map(|e| (e.key.clone(), json(&e.value))).collect())
+        Value::Integer(0) => Some(ThinkingBudget::Off),
+        Value::Integer(count) if *count >= -1 => {
+            noted(Feature::ThinkingTokens, None);
+            Some(ThinkingBudget::Tokens(*count))
+        }
+        Value::Text(word) if word == "none" => Some(ThinkingBudget::Off),
+        Value::Text(word) => {
+            let effort = effort(fields, KEY, node, word)?;
+            let is_everywhere =
+                matches!(effort, Effort::Minimal | Effort::Low | Effort::Medium | Effort::High);
+            if provider == "openai" && is_everywhere {
+                noted(Feature::ThinkingEffort, None);
+            } else {
+                noted(Feature::ThinkingElsewhere, Some(word));
+            }
+            Some(ThinkingBudget::Effort(effort))
+        }
+        _ => {
+            let text = "expected a word like `low` or `high`, or a number of tokens";
+            fields.problem(fields.about(KEY, node, text));
+            None
         }
     }
 }
 
-pub(super) fn provider(fields: &Fields<'_>, name: &str) -> Result<ProviderConfig, ConfigError> {
-    fields.only(&["api_type", "base_url", "token_key"])?;
-    let mut api_type = ApiType::default();
-    if let (Some(kind), Some(node)) = (fields.text("api_type")?, fields.get("api_type")) {
-        api_type = match kind.as_str() {
-            "openai_chatcompletions" => ApiType::ChatCompletions,
-            "openai_responses" => ApiType::Responses,
-            _ => {
-                let hint = nearest(&kind, ["openai_chatcompletions", "openai_responses"]);
-                let error = fields.complain("api_type", node, format_args!("unknown api_type `{kind}`"));
-                return Err(error.with_hint(hint));
-            }
-        };
+fn effort(fields: &Fields<'_>, key: &str, node: &Node, word: &str) -> Option<Effort> {
+    let found = Effort::WORDS.iter().find(|(known, _)| *known == word).map(|(_, effort)| *effort);
+    if found.is_none() {
+        let known = || Effort::WORDS.iter().map(|(word, _)| *word).chain(["none"]);
+        let hint = nearest(word, known())
+            .unwrap_or_else(|| format!("one of: {}", known().collect::<Vec<_>>().join(", ")));
+        fields.problem(fields.about(key, node, format_args!("unknown effort `{word}`")).hint(Some(hint)));
     }
-    let base_url = fields.text("base_url")?.unwrap_or_default();
-    if !is_http_url(&base_url) {
-        let node = fields.get("base_url").unwrap_or(fields.node);
-        return Err(fields.complain("base_url", node, "expected a URL that starts with http:// or https://"));
-    }
-    let token_key = fields.text("token_key")?;
-    let position = fields.node.position;
-    Ok(ProviderConfig { name: name.to_owned(), api_type, base_url, token_key, position })
+    found
 }
 
-fn is_http_url(url: &str) -> bool {
-    url.starts_with("http://") || url.starts_with("https://")
+fn routing_rule(fields: &Fields<'_>) -> RoutingRule {
+    let model = single_model(fields, "model");
+    if fields.get("model").is_none() {
+        fields.missing("`model`");
+    }
+    let examples = fields.words("examples");
+    if examples.is_empty() && fields.get("examples").is_none() {
+        fields.missing("`examples`");
+    }
+    RoutingRule { model: model.unwrap_or(ModelRef::Auto), examples }
+}
+
+/// Reads a key that names one model.
+pub(super) fn single_model(fields: &Fields<'_>, key: &'static str) -> Option<ModelRef> {
+    let name = fields.text(key)?;
+    one_model(fields, key, &name, fields.get(key).unwrap_or(fields.node))
+}
+
+/// Reads a list of models.
+pub(super) fn models_of(fields: &Fields<'_>, key: &'static str) -> Vec<ModelRef> {
+    let names = fields.texts(key).unwrap_or_default().into_iter();
+    names.filter_map(|(name, node)| one_model(fields, key, &name, node)).collect()
+}
+
+fn one_model(fields: &Fields<'_>, key: &'static str, name: &str, node: &Node) -> Option<ModelRef> {
+    match ModelRef::parse(name) {
+        ModelRef::Alloy(_) => {
+            fields.problem(fields.about(
+                key,
+                node,
+                format_args!("`{name}`: expected one model, found several"),
+            ));
+            None
+        }
+        reference => {
+            fields.refers(Target::Model, key, name, node);
+            Some(reference)
+        }
+    }
+}
+
+/// Reads one entry of `providers`.
+pub(super) fn provider(fields: &Fields<'_>, name: &str) -> ProviderConfig {
+    let api_type = fields.word("api_type", ApiType::WORDS).unwrap_or_default();
+    if let (ApiType::Responses, Some(node)) = (api_type, fields.get("api_type")) {
+        fields.uses_at(Feature::ResponsesApi, None, fields.path_of("api_type"), node);
+    }
+    let base_url = fields.url("base_url", false);
+    if fields.get("base_url").is_none() {
+        fields.missing("`base_url`");
+    }
+    ProviderConfig {
+        name: name.to_owned(),
+        api_type,
+        base_url: base_url.unwrap_or_default(),
+        token_key: fields.text("token_key"),
+        position: fields.node.position,
+    }
 }

@@ -106,7 +106,8 @@ async fn converse(prepared: Prepared, console: &mut Console) -> Outcome {
 async fn say_all(conversation: &mut Conversation, messages: &[String], console: &mut Console) -> Outcome {
     let cancel = console.cancel.clone();
     for message in messages {
-        let outcome = conversation.turn(message, console, &cancel).await;
+        let message = conversation.agent().message(message);
+        let outcome = conversation.turn(&message, console, &cancel).await;
         console.settle();
         if outcome != TurnOutcome::Completed {
             return Err(shown(console.class_of(outcome)));
@@ -140,7 +141,8 @@ async fn prompt(conversation: &mut Conversation, welcome: Option<&str>, console:
             "" => {}
             "/exit" => return Ok(Ended::SUCCESS),
             message => {
-                let outcome = conversation.turn(message, console, &cancel).await;
+                let message = conversation.agent().message(message);
+                let outcome = conversation.turn(&message, console, &cancel).await;
                 console.settle();
                 if outcome == TurnOutcome::Cancelled {
                     return Err(shown(ErrorClass::Cancelled));
