@@ -9,7 +9,7 @@ use crate::config::template::{Places, Template, expand_env};
 use crate::config::{self, AgentConfig, Config, ModelConfig, ModelRef, ToolsetKind, Unsupported};
 use crate::environment::Environment;
 use crate::prices::Catalogue;
-use crate::provider::Model;
+use crate::provider::{Model, OutputSchema};
 use crate::provider::auto;
 use crate::provider::endpoint::{self, EndpointError, Keys};
 use crate::provider::fallback::COOLDOWN;
@@ -27,10 +27,13 @@ pub struct Agent {
     /// Who stands in when it cannot answer, and for how long.
     pub(crate) fallback: Vec<Model>,
     pub(crate) cooldown: Duration,
+    /// How often each model is asked again, if the file says.
+    pub(crate) retries: Option<u32>,
     pub(crate) prices: Arc<Catalogue>,
     pub(crate) toolbox: Toolbox,
     pub(crate) rules: Rules,
     pub(crate) key_variables: std::collections::BTreeSet<String>,
+    description: String,
     welcome_message: Option<String>,
     auto: Option<String>,
     /// The commands of the file, variables filled in.
@@ -164,7 +167,20 @@ impl Agent {
             }
             _ => return Err(AgentError::Unsupported(unsupported)),
         };
-        let model = Model::resolve(&settings, &choice.prices, environment, choice.keys)?;
+        let output = agent.structured_output.as_ref().map(output_schema);
+        let resolve = |settings: ModelSettings| {
+            let settings = ModelSettings { output: output.clone(), ..settings };
+            Model::resolve(&settings, &choice.prices, environment, choice.keys)
+        };
+        let model = resolve(settings)?;
+        let stand_ins = agent.fallback.iter().flat_map(|fallback| &fallback.models);
+        let mut fallback = Vec::new();
+        for reference in stand_ins {
+            // `auto` makes no sense beside a model that was named, and alloys were refused above.
+            if let Some(model) = find_model(config, reference)? {
+                fallback.push(resolve(ModelSettings::from_config(config, &model))?);
+            }
+        }
         let lookup = |name: &str| environment.get(name).map(str::to_owned);
         let mut toolbox = Toolbox::default();
         for toolset in &agent.toolsets {
@@ -190,13 +206,15 @@ impl Agent {
         key_variables.extend(endpoint::key_variables().into_iter().map(str::to_owned));
         Ok(Self {
             name: agent.name.clone(),
+            description: expand_env(&agent.description, lookup),
             welcome_message: agent.welcome_message.as_ref().map(|text| expand_env(text, lookup)),
             commands: commands.collect(),
             config: agent.clone(),
             auto: auto.map(|why| format!("{}: {why}", model.id())),
             model,
-            fallback: Vec::new(),
-            cooldown: COOLDOWN,
+            fallback,
+            cooldown: agent.fallback.as_ref().map_or(COOLDOWN, |fallback| fallback.cooldown),
+            retries: agent.fallback.as_ref().map(|fallback| fallback.retries),
             prices: Arc::clone(&choice.prices),
             toolbox,
             rules: Rules::new(&config.permissions),
@@ -228,6 +246,12 @@ impl Agent {
         self.fallback = models;
         self.cooldown = cooldown;
         self
+    }
+
+    /// What the agent is for, in the author's words.
+    #[must_use]
+    pub fn description(&self) -> &str {
+        &self.description
     }
 
     /// What to show when a conversation starts without a message.
@@ -268,6 +292,15 @@ impl Agent {
     #[must_use]
     pub fn key_variables(&self) -> &std::collections::BTreeSet<String> {
         &self.key_variables
+    }
+}
+
+fn output_schema(written: &config::StructuredOutput) -> OutputSchema {
+    OutputSchema {
+        name: written.name.clone(),
+        description: Some(written.description.clone()).filter(|text| !text.is_empty()),
+        schema: written.schema.clone(),
+        strict: written.strict,
     }
 }
 

@@ -1,105 +1,97 @@
-//! A conversation with one agent: user messages in, events out, however many turns.
+//! A conversation with agents: user messages in, events out, however many turns.
 //!
-//! One conversation is one telemetry session. Whatever ends a turn, the history stays one that providers accept:
-//! every tool call has its answer, and the model has the last word.
+//! One conversation is one telemetry session; a task that an agent passes on is a child session.
+//! What lasts for a conversation is a [`Thread`]; what all threads of it share is a [`World`] and the seats of the
+//! agents. [`turn::Turn`] brings them together while a turn lasts.
+//! Whatever ends a turn, the history stays one that providers accept: every tool call has its answer, and the model
+//! has the last word.
 
+mod ask;
+mod compaction;
+mod delegation;
 pub(crate) mod event;
+mod history;
+mod prompt;
 mod reporting;
 mod round;
+mod settings;
 mod totals;
+mod turn;
 
-use std::path::PathBuf;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
-use agent_telemetry::{Cx, ErrorClass};
+use agent_telemetry::Cx;
 
 use crate::agent::Agent;
 use crate::cancel::Cancel;
 use crate::environment::Environment;
-use crate::provider::client::{Answered, CallError, Failed, Next, Observer};
 use crate::provider::fallback::Chain;
 use crate::provider::retry::Policy;
-use crate::provider::{
-    Delta, FinishReason, Message, ModelId, Question, Reply, ToolCall, ToolDefinition, Usage,
-};
+use crate::provider::{Message, ToolDefinition, Usage};
+use crate::sessions::{Header, SessionError, SessionFile, Sessions, Stored, StoredId};
+use crate::team::Team;
 use crate::tools::Context;
 use crate::tools::folder::WorkingFolder;
 use crate::tools::permissions::Approval;
 use crate::transport::Transport;
-use event::{CallUsage, Event, Frontend, TurnOutcome, millis};
+use event::{CallUsage, Frontend, TurnOutcome};
+use history::History;
 use reporting::Report;
+pub use settings::Settings;
 use totals::Totals;
+use turn::Turn;
 
-/// What a conversation needs to know about the world.
-#[derive(Clone, Debug)]
-#[non_exhaustive]
-pub struct Settings {
-    /// Where relative paths start.
-    pub working_folder: PathBuf,
-    /// Whether every tool that is not denied may run unasked (`--yolo`).
-    pub approval: Approval,
-    /// The date for agents with `add_date`, as they should read it.
-    pub today: Option<String>,
-    /// When failed model calls are tried again.
-    pub retry: Policy,
-}
-
-impl Settings {
-    /// Settings that ask about every tool that changes something.
-    #[must_use]
-    pub fn new(working_folder: impl Into<PathBuf>) -> Self {
-        Self {
-            working_folder: working_folder.into(),
-            approval: Approval::Each,
-            today: None,
-            retry: Policy::default(),
-        }
-    }
-
-    /// Sets what the user approves in advance.
-    #[must_use]
-    pub fn approval(mut self, approval: Approval) -> Self {
-        self.approval = approval;
-        self
-    }
-
-    /// Sets the date.
-    #[must_use]
-    pub fn today(mut self, today: impl Into<String>) -> Self {
-        self.today = Some(today.into());
-        self
-    }
-
-    /// Sets when failed model calls are tried again.
-    #[must_use]
-    pub fn retry(mut self, retry: Policy) -> Self {
-        self.retry = retry;
-        self
-    }
-}
-
-/// A conversation with one agent.
+/// A conversation with one agent, or with several who pass it on.
 #[derive(Debug)]
 pub struct Conversation {
-    agent: Agent,
-    models: Chain,
-    tools: Vec<ToolDefinition>,
-    context: Context,
-    approval: Approval,
-    history: Vec<Message>,
-    totals: Totals,
-    report: Report,
-    repeats: round::Repeats,
-    next_call_id: u64,
-    started: bool,
+    seats: Vec<Seat>,
+    world: World,
+    thread: Thread,
 }
 
-/// How a turn has to end.
-struct Stop {
-    outcome: TurnOutcome,
-    /// What the model is taken to have said, where it did not get to say anything.
-    last_word: String,
+/// An agent at work: who it is, and whom it asks.
+#[derive(Debug)]
+struct Seat {
+    agent: Agent,
+    models: Chain,
+    /// The tools on offer, those for passing work on included.
+    tools: Vec<ToolDefinition>,
+    /// The system prompt.
+    prompt: String,
+}
+
+/// What does not change while a conversation lasts.
+#[derive(Debug)]
+struct World {
+    context: Context,
+    settings: Settings,
+    storing: Option<Storing>,
+}
+
+/// Where a conversation is stored, and when it began.
+#[derive(Debug)]
+struct Storing {
+    sessions: Sessions,
+    started_ms: u64,
+    started: Instant,
+}
+
+/// What lasts from turn to turn.
+#[derive(Debug)]
+struct Thread {
+    /// Whose turn it is: an index into the seats.
+    seat: usize,
+    history: History,
+    totals: Totals,
+    report: Report,
+    approval: Approval,
+    repeats: round::Repeats,
+    next_call_id: u64,
+    /// What the last model call used, and how long the history was then.
+    last: Option<(Usage, usize)>,
+    /// How many tasks above this one are waiting.
+    depth: u32,
 }
 
 impl Conversation {
@@ -109,306 +101,122 @@ impl Conversation {
     ///
     /// The working folder does not exist.
     pub fn new(
-        agent: Agent,
+        team: impl Into<Team>,
         transport: Transport,
         settings: Settings,
         environment: &Environment,
         telemetry: &Cx,
     ) -> std::io::Result<Self> {
+        let agents = team.into().agents;
         let folder = Arc::new(WorkingFolder::new(&settings.working_folder)?);
-        let secrets = environment.secrets(agent.key_variables());
-        let (model, fallback) = (agent.model.clone(), agent.fallback.clone());
-        let models = Chain::new(model, fallback, agent.cooldown, &transport, settings.retry, &secrets);
+        let keys = agents[0].key_variables();
         let context = Context {
             folder,
-            environment: Arc::new(environment.for_children(agent.key_variables())),
+            environment: Arc::new(environment.for_children(keys)),
             cancel: Cancel::new(),
         };
-        let history = vec![Message::System(system_prompt(&agent, &settings, &context))];
-        Ok(Self {
-            tools: agent.toolbox.definitions(),
-            report: Report::new(telemetry.clone(), &agent),
-            models,
-            context,
-            approval: settings.approval,
-            history,
-            totals: Totals::default(),
-            repeats: round::Repeats::default(),
-            next_call_id: 0,
-            started: false,
-            agent,
-        })
+        let secrets = environment.secrets(keys);
+        let report = Report::new(telemetry.clone(), &agents[0]);
+        let briefs: Vec<prompt::Brief> = agents.iter().map(prompt::Brief::of).collect();
+        let seat = |agent: Agent| {
+            let (model, fallback) = (agent.model.clone(), agent.fallback.clone());
+            let retry = Policy { retries: agent.retries.unwrap_or(settings.retry.retries), ..settings.retry };
+            let models = Chain::new(model, fallback, agent.cooldown, &transport, retry, &secrets);
+            let prompt = prompt::system(&agent, &briefs, &settings, &context);
+            let mut tools = agent.toolbox.definitions();
+            tools.extend(delegation::tools(&agent.config));
+            Seat { agent, models, tools, prompt }
+        };
+        let seats: Vec<Seat> = agents.into_iter().map(seat).collect();
+        let approval = settings.approval;
+        let world = World { context, settings, storing: None };
+        Ok(Self { seats, world, thread: Thread::new(0, None, report, approval, 0) })
     }
 
-    /// The agent.
+    /// Stores what is said from now on in a new file of `sessions`; to be called before the first turn.
+    ///
+    /// # Errors
+    ///
+    /// The file cannot be created.
+    pub fn store_in(&mut self, sessions: Sessions, header: &Header) -> Result<StoredId, SessionError> {
+        let file = sessions.create(header)?;
+        let id = file.id();
+        self.thread.history = History::new(Some(file));
+        self.world.storing = Some(Storing::new(sessions, header.started_ms));
+        Ok(id)
+    }
+
+    /// Continues a stored conversation, and stores what is said from now on; to be called before the first turn.
+    ///
+    /// An agent that is no longer in the file is replaced by the first one. `now_ms` is the time in Unix milliseconds.
+    pub fn resume(&mut self, sessions: Sessions, stored: Stored, file: SessionFile, now_ms: u64) {
+        self.thread.history = History::new(Some(file));
+        self.thread.history.continue_with(stored.messages);
+        self.thread.seat =
+            self.seats.iter().position(|seat| seat.agent.name == stored.agent).unwrap_or_default();
+        self.world.storing = Some(Storing::new(sessions, now_ms));
+    }
+
+    /// The agent that answers next.
     #[must_use]
     pub fn agent(&self) -> &Agent {
-        &self.agent
+        &self.seats[self.thread.seat].agent
     }
 
-    /// Tokens and cost so far.
+    /// Tokens and cost so far, those of sub-agents included.
     #[must_use]
     pub fn usage(&self) -> CallUsage {
-        self.totals.usage()
+        self.thread.totals.usage()
     }
 
     /// The messages so far, the system prompt first.
     #[must_use]
     pub fn history(&self) -> &[Message] {
-        &self.history
+        self.thread.history.messages()
     }
 
     /// Says something to the agent and follows it until it has answered, tools included.
     pub async fn turn(&mut self, message: &str, frontend: &mut dyn Frontend, cancel: &Cancel) -> TurnOutcome {
-        let started = Instant::now();
-        if !std::mem::replace(&mut self.started, true) {
-            let session_id = self.report.start();
-            let (agent, model) = (self.agent.name.clone(), self.agent.model());
-            frontend.event(&Event::SessionStarted { session_id, agent, model });
-        }
-        self.report.turn();
-        self.context.cancel = cancel.clone();
-        self.repeats = round::Repeats::default();
-        let calls_before = (self.totals.model_calls, self.totals.tool_calls);
-        let first = self.history.len();
-        self.history.push(Message::User(message.to_owned()));
-        let outcome = match self.answer(frontend, cancel).await {
-            Ok(()) => TurnOutcome::Completed,
-            Err(stop) => {
-                self.close_history(first, &stop);
-                stop.outcome
-            }
-        };
-        self.report.outcome(outcome);
-        frontend.event(&Event::TurnEnded {
-            outcome,
-            model_calls: self.totals.model_calls - calls_before.0,
-            tool_calls: self.totals.tool_calls - calls_before.1,
-            elapsed_ms: millis(started.elapsed()),
-        });
-        outcome
+        self.world.context.cancel = cancel.clone();
+        let Self { seats, world, thread } = self;
+        Turn { seats, world, thread, frontend }.run(message).await
     }
 
     /// Ends the conversation; its telemetry session gets the outcome of the last turn.
     pub fn finish(self) {
-        self.report.end();
-    }
-
-    /// Asks the model and runs its tools until it has nothing more to ask for.
-    async fn answer(&mut self, frontend: &mut dyn Frontend, cancel: &Cancel) -> Result<(), Stop> {
-        let mut model_calls = 0;
-        loop {
-            if let Some(limit) = self.agent.config.max_iterations
-                && model_calls >= limit
-            {
-                let text = format!("stopped after {limit} model calls (max_iterations)");
-                return Err(self.stop_at_limit(frontend, text));
-            }
-            model_calls += 1;
-            let reply = self.ask(frontend, cancel).await?;
-            let cut = reply.finish == Some(FinishReason::Length);
-            let (calls, dropped) = whole_calls(reply.calls, cut);
-            if dropped > 0 {
-                let text =
-                    format!("the answer was cut off at the token limit, {dropped} tool calls were dropped");
-                frontend.event(&Event::Warning { text: text.clone() });
-                if calls.is_empty() {
-                    self.history.push(Message::assistant(format!("{}[{text}]", reply.text), calls));
-                    self.report.error(ErrorClass::Limit);
-                    return Err(Stop { outcome: TurnOutcome::Limit, last_word: String::new() });
-                }
-            }
-            let (text, reasoning) = (reply.text, reply.reasoning);
-            self.history.push(Message::Assistant { text, calls: calls.clone(), reasoning });
-            if calls.is_empty() {
-                if cut {
-                    let text = "the answer was cut off at the token limit".to_owned();
-                    frontend.event(&Event::Warning { text });
-                }
-                if reply.finish == Some(FinishReason::ContentFilter) {
-                    let text = "the provider withheld the rest of the answer".to_owned();
-                    frontend.event(&Event::Warning { text });
-                }
-                return Ok(());
-            }
-            self.run_calls(&calls, frontend).await?;
-        }
-    }
-
-    /// Asks the model once.
-    async fn ask(&mut self, frontend: &mut dyn Frontend, cancel: &Cancel) -> Result<Reply, Stop> {
-        let mut spent = Vec::new();
-        let mut observer = ModelObserver { frontend, report: &self.report, spent: &mut spent };
-        let question = Question { messages: &self.history, tools: &self.tools };
-        let next_call_id = &mut self.next_call_id;
-        let next_id = || {
-            *next_call_id += 1;
-            format!("call_{next_call_id}")
-        };
-        let answered = self.models.ask(question, &mut observer, cancel, next_id).await;
-        self.totals.model_calls += 1;
-        for Spent { model, usage, duration } in spent {
-            self.count_usage(&model, None, usage, duration, frontend);
-        }
-        match answered {
-            Ok(Answered { reply, model, duration }) => {
-                self.count(&model, &reply, duration, frontend);
-                Ok(reply)
-            }
-            Err(CallError::Cancelled { partial, model, duration }) => {
-                self.count(&model, &partial, duration, frontend);
-                self.report.error(ErrorClass::Cancelled);
-                Err(Stop { outcome: TurnOutcome::Cancelled, last_word: partial.text })
-            }
-            Err(CallError::Failed(failure)) => {
-                let error = failure.error;
-                self.count(&failure.model, &failure.partial, failure.duration, frontend);
-                self.report.error(error.class());
-                frontend.event(&Event::error(error.class(), error.to_string()));
-                Err(Stop { outcome: TurnOutcome::Failed, last_word: failure.partial.text })
-            }
-        }
-    }
-
-    /// Counts the tokens of one model call, if the provider told them.
-    fn count(&mut self, model: &ModelId, reply: &Reply, duration: Duration, frontend: &mut dyn Frontend) {
-        if let Some(usage) = reply.usage {
-            self.count_usage(model, reply.model.as_deref(), usage, duration, frontend);
-        }
-    }
-
-    fn count_usage(
-        &mut self,
-        asked: &ModelId,
-        said: Option<&str>,
-        usage: Usage,
-        duration: Duration,
-        frontend: &mut dyn Frontend,
-    ) {
-        let prices = &self.agent.prices;
-        let provider = &asked.provider_name;
-        // What a server calls its model may be anything, a path included: only names that are known count.
-        let model = said.filter(|said| prices.lists(provider, said)).unwrap_or(&asked.model);
-        let cost = prices.cost(provider, model, usage);
-        self.totals.add(usage, cost);
-        self.report.tokens(asked.provider, model, usage, cost, duration);
-        frontend.event(&Event::Usage {
-            model: format!("{provider}/{model}"),
-            call: CallUsage::new(usage, cost),
-            total: self.totals.usage(),
-            elapsed_ms: millis(duration),
-        });
-    }
-
-    fn stop_at_limit(&self, frontend: &mut dyn Frontend, text: String) -> Stop {
-        self.report.error(ErrorClass::Limit);
-        frontend.event(&Event::error(ErrorClass::Limit, text.clone()));
-        Stop { outcome: TurnOutcome::Limit, last_word: format!("[{text}]") }
-    }
-
-    /// Leaves a history that the next turn can be added to.
-    fn close_history(&mut self, first: usize, stop: &Stop) {
-        let nothing_said = self.history.len() == first + 1 && stop.last_word.is_empty();
-        if nothing_said && stop.outcome == TurnOutcome::Failed {
-            // Nothing came of the message; saying it again must not double it.
-            self.history.truncate(first);
-            return;
-        }
-        if matches!(self.history.last(), Some(Message::User(_) | Message::Tool { .. })) {
-            let text = match (stop.last_word.as_str(), stop.outcome) {
-                ("", TurnOutcome::Cancelled) => "[cancelled by the user]".to_owned(),
-                ("", _) => "[no answer]".to_owned(),
-                (text, _) => text.to_owned(),
-            };
-            self.history.push(Message::assistant(text, Vec::new()));
-        }
+        self.thread.report.end();
     }
 }
 
-/// Leaves out calls that a cut-off answer did not finish; returns how many.
-fn whole_calls(calls: Vec<ToolCall>, cut: bool) -> (Vec<ToolCall>, usize) {
-    if !cut {
-        return (calls, 0);
+impl Storing {
+    fn new(sessions: Sessions, started_ms: u64) -> Self {
+        Self { sessions, started_ms, started: Instant::now() }
     }
-    let before = calls.len();
-    let whole: Vec<ToolCall> = calls
-        .into_iter()
-        .filter(|call| {
-            serde_json::from_str::<serde_json::Value>(&call.arguments).is_ok_and(|v| v.is_object())
-        })
-        .collect();
-    let dropped = before - whole.len();
-    (whole, dropped)
+
+    /// The time, as far as it can be told without a clock.
+    fn now_ms(&self) -> u64 {
+        self.started_ms.saturating_add(event::millis(self.started.elapsed()))
+    }
 }
 
-/// Tokens of an attempt that failed.
-struct Spent {
-    model: ModelId,
-    usage: Usage,
-    duration: Duration,
-}
-
-/// Hands the pieces of an answer to the frontend, and failed attempts to the counts.
-struct ModelObserver<'a> {
-    frontend: &'a mut dyn Frontend,
-    report: &'a Report,
-    spent: &'a mut Vec<Spent>,
-}
-
-impl Observer for ModelObserver<'_> {
-    fn delta(&mut self, delta: &Delta) {
-        match delta {
-            Delta::Text(text) => self.frontend.event(&Event::TextDelta { text: text.clone() }),
-            Delta::Reasoning(text) => self.frontend.event(&Event::ReasoningDelta { text: text.clone() }),
-            _ => {}
+impl Thread {
+    fn new(
+        seat: usize,
+        file: Option<SessionFile>,
+        report: Report,
+        approval: Approval,
+        depth: u32,
+    ) -> Self {
+        Self {
+            seat,
+            history: History::new(file),
+            totals: Totals::default(),
+            report,
+            approval,
+            repeats: round::Repeats::default(),
+            next_call_id: 0,
+            last: None,
+            depth,
         }
-    }
-
-    fn failed(&mut self, failed: &Failed<'_>) {
-        let (class, text) = (failed.error.class(), failed.error.to_string());
-        self.report.error(class);
-        if let Some(usage) = failed.usage {
-            let (model, duration) = (failed.model.clone(), failed.duration);
-            self.spent.push(Spent { model, usage, duration });
-        }
-        self.frontend.event(&match failed.next {
-            Next::Retry { attempt, pause } => {
-                Event::Retry { attempt, pause_ms: millis(pause), class: event::class_name(class), text }
-            }
-            Next::Fallback { to } => Event::Fallback {
-                from: failed.model.to_string(),
-                to: to.to_string(),
-                class: event::class_name(class),
-                text,
-            },
-        });
-    }
-}
-
-fn system_prompt(agent: &Agent, settings: &Settings, context: &Context) -> String {
-    let mut parts = vec![agent.config.instruction.trim().to_owned()];
-    for toolset in &agent.config.toolsets {
-        parts.extend(toolset.instruction.as_ref().map(|text| text.trim().to_owned()));
-    }
-    if let (true, Some(today)) = (agent.config.add_date, &settings.today) {
-        parts.push(format!("Today's date: {today}"));
-    }
-    if agent.config.add_environment_info {
-        parts.push(format!(
-            "Working folder: {}\nOperating system: {}\nArchitecture: {}",
-            context.folder.path().display(),
-            std::env::consts::OS,
-            std::env::consts::ARCH
-        ));
-    }
-    parts.retain(|part| !part.is_empty());
-    parts.join("\n\n")
-}
-
-impl Usage {
-    /// All tokens of the call.
-    #[must_use]
-    pub fn total(&self) -> u64 {
-        self.input.saturating_add(self.output)
     }
 }

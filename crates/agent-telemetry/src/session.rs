@@ -45,7 +45,7 @@ impl SessionBuilder {
     #[must_use]
     pub fn start(self) -> Session {
         if !self.cx.is_recording() {
-            return Session(None);
+            return Session::disabled();
         }
         let Self { cx, parent, agent, provider, model } = self;
         let id = SessionId::random();
@@ -57,7 +57,7 @@ impl SessionBuilder {
             model_name: model,
         });
         let totals = Mutex::new(Totals::default());
-        Session(Some(Arc::new(Inner {
+        Session(Some(Speaker { agent, inner: Arc::new(Inner {
             cx,
             id,
             parent,
@@ -66,13 +66,20 @@ impl SessionBuilder {
             model,
             begun: Instant::now(),
             totals,
-        })))
+        }) }))
     }
 }
 
 /// A conversation with an agent. Clones are the same session; it ends with [`end`](Self::end) or with its last clone.
 #[derive(Clone)]
-pub struct Session(Option<Arc<Inner>>);
+pub struct Session(Option<Speaker>);
+
+/// A session, and the agent that speaks in it now.
+#[derive(Clone)]
+struct Speaker {
+    agent: Name<Agent>,
+    inner: Arc<Inner>,
+}
 
 struct Inner {
     cx: Cx,
@@ -110,18 +117,25 @@ impl Session {
     /// Its id, when telemetry is on.
     #[must_use]
     pub fn id(&self) -> Option<SessionId> {
-        self.0.as_ref().map(|inner| inner.id)
+        self.0.as_ref().map(|speaker| speaker.inner.id)
     }
 
     /// Begins describing a sub-agent's run.
     pub fn child(&self, agent: Name<Agent>) -> SessionBuilder {
-        let cx = self.0.as_ref().map_or(Cx::disabled(), |inner| inner.cx.clone());
+        let cx = self.0.as_ref().map_or(Cx::disabled(), |speaker| speaker.inner.cx.clone());
         SessionBuilder::new(cx, self.id(), agent)
+    }
+
+    /// The same session, with another agent answering: what is recorded through the new handle names that agent.
+    ///
+    /// The session's start and end keep the agent that it began with.
+    pub fn with_agent(&self, agent: Name<Agent>) -> Self {
+        Self(self.0.as_ref().map(|speaker| Speaker { agent, inner: Arc::clone(&speaker.inner) }))
     }
 
     /// Counts a user message that is being answered.
     pub fn turn(&self) {
-        if let Some(inner) = &self.0 {
+        if let Some(Speaker { inner, .. }) = &self.0 {
             let mut totals = inner.totals();
             totals.turns = totals.turns.plus(ONE);
         }
@@ -129,15 +143,15 @@ impl Session {
 
     /// Counts an error of the conversation.
     pub fn error(&self, class: ErrorClass) {
-        if let Some(inner) = &self.0 {
+        if let Some(Speaker { inner, .. }) = &self.0 {
             inner.totals().errors.add(&class, ONE);
         }
     }
 
     /// Begins a tool call; `name` is that of a registered tool.
     pub fn tool(&self, name: Name<Tool>, kind: ToolKind) -> ToolCall {
-        ToolCall(self.0.as_ref().map(|inner| Calling {
-            session: Arc::clone(inner),
+        ToolCall(self.0.as_ref().map(|speaker| Calling {
+            speaker: speaker.clone(),
             name,
             kind,
             begun: Instant::now(),
@@ -146,15 +160,15 @@ impl Session {
 
     /// Records what one model call used.
     pub fn tokens(&self, usage: Usage) {
-        if let Some(inner) = &self.0 {
-            inner.tokens(&usage);
+        if let Some(speaker) = &self.0 {
+            speaker.tokens(&usage);
         }
     }
 
     /// Records the end.
     pub fn end(self, outcome: SessionOutcome) {
-        if let Some(inner) = &self.0 {
-            inner.end(outcome);
+        if let Some(speaker) = &self.0 {
+            speaker.inner.end(outcome);
         }
     }
 }
@@ -168,52 +182,6 @@ impl fmt::Debug for Session {
 impl Inner {
     fn totals(&self) -> MutexGuard<'_, Totals> {
         self.totals.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    fn tokens(&self, usage: &Usage) {
-        {
-            let mut totals = self.totals();
-            totals.input = totals.input.plus(usage.input);
-            totals.output = totals.output.plus(usage.output);
-            totals.cost = totals.cost.plus(usage.cost.unwrap_or(NanoUsd::ZERO));
-            totals.unpriced |= usage.cost.is_none();
-        }
-        let (provider, model) = usage.model.unwrap_or((self.provider, self.model));
-        let _ = self.cx.record(|| TokensUsed {
-            session_id: self.id,
-            agent_name: self.agent,
-            model_provider: provider,
-            model_name: model,
-            purpose: usage.purpose,
-            input_tokens: usage.input,
-            output_tokens: usage.output,
-            total_tokens: usage.input.plus(usage.output),
-            cache_read_tokens: usage.cache_read,
-            cache_write_tokens: usage.cache_write,
-            reasoning_tokens: usage.reasoning,
-            cost: usage.cost,
-            duration_ms: usage.duration,
-        });
-    }
-
-    fn tool(&self, call: &Calling, outcome: ToolOutcome, error: Option<ErrorClass>) {
-        {
-            let mut totals = self.totals();
-            totals.tool_calls = totals.tool_calls.plus(ONE);
-            if outcome == ToolOutcome::Error {
-                totals.tool_errors = totals.tool_errors.plus(ONE);
-            }
-        }
-        let _ = self.cx.record(|| ToolCalled {
-            session_id: self.id,
-            agent_name: self.agent,
-            tool_name: call.name,
-            tool_kind: call.kind,
-            duration_ms: Millis::from(call.begun.elapsed()),
-            outcome,
-            is_success: outcome == ToolOutcome::Ok,
-            error,
-        });
     }
 
     fn end(&self, outcome: SessionOutcome) {
@@ -248,6 +216,56 @@ impl Inner {
     }
 }
 
+impl Speaker {
+    fn tokens(&self, usage: &Usage) {
+        let inner = &self.inner;
+        {
+            let mut totals = inner.totals();
+            totals.input = totals.input.plus(usage.input);
+            totals.output = totals.output.plus(usage.output);
+            totals.cost = totals.cost.plus(usage.cost.unwrap_or(NanoUsd::ZERO));
+            totals.unpriced |= usage.cost.is_none();
+        }
+        let (provider, model) = usage.model.unwrap_or((inner.provider, inner.model));
+        let _ = inner.cx.record(|| TokensUsed {
+            session_id: inner.id,
+            agent_name: self.agent,
+            model_provider: provider,
+            model_name: model,
+            purpose: usage.purpose,
+            input_tokens: usage.input,
+            output_tokens: usage.output,
+            total_tokens: usage.input.plus(usage.output),
+            cache_read_tokens: usage.cache_read,
+            cache_write_tokens: usage.cache_write,
+            reasoning_tokens: usage.reasoning,
+            cost: usage.cost,
+            duration_ms: usage.duration,
+        });
+    }
+
+    fn tool(&self, call: &Calling, outcome: ToolOutcome, error: Option<ErrorClass>) {
+        let inner = &self.inner;
+        {
+            let mut totals = inner.totals();
+            totals.tool_calls = totals.tool_calls.plus(ONE);
+            if outcome == ToolOutcome::Error {
+                totals.tool_errors = totals.tool_errors.plus(ONE);
+            }
+        }
+        let _ = inner.cx.record(|| ToolCalled {
+            session_id: inner.id,
+            agent_name: self.agent,
+            tool_name: call.name,
+            tool_kind: call.kind,
+            duration_ms: Millis::from(call.begun.elapsed()),
+            outcome,
+            is_success: outcome == ToolOutcome::Ok,
+            error,
+        });
+    }
+}
+
 impl Drop for Inner {
     fn drop(&mut self) {
         if thread::panicking() {
@@ -264,7 +282,7 @@ impl Drop for Inner {
 pub struct ToolCall(Option<Calling>);
 
 struct Calling {
-    session: Arc<Inner>,
+    speaker: Speaker,
     name: Name<Tool>,
     kind: ToolKind,
     begun: Instant,
@@ -293,7 +311,7 @@ impl ToolCall {
 
     fn finish(mut self, outcome: ToolOutcome, error: Option<ErrorClass>) {
         if let Some(call) = self.0.take() {
-            call.session.tool(&call, outcome, error);
+            call.speaker.tool(&call, outcome, error);
         }
     }
 }
@@ -302,9 +320,9 @@ impl Drop for ToolCall {
     fn drop(&mut self) {
         let Some(call) = self.0.take() else { return };
         if thread::panicking() {
-            call.session.tool(&call, ToolOutcome::Error, Some(ErrorClass::Panic));
+            call.speaker.tool(&call, ToolOutcome::Error, Some(ErrorClass::Panic));
         } else {
-            call.session.tool(&call, ToolOutcome::Cancelled, Some(ErrorClass::Cancelled));
+            call.speaker.tool(&call, ToolOutcome::Cancelled, Some(ErrorClass::Cancelled));
         }
     }
 }

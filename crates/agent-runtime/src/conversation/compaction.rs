@@ -6,6 +6,7 @@
 
 use super::history::estimate;
 use crate::provider::{Message, Usage};
+use crate::tools::capped;
 
 /// Summaries within one turn.
 pub(super) const MAX_PER_TURN: u32 = 2;
@@ -31,6 +32,25 @@ pub(super) fn kept(messages: &[Message]) -> usize {
     let (before, after) = messages.split_at(question);
     let size = |messages: &[Message]| messages.iter().map(estimate).sum::<u64>();
     if size(after) > size(before) { 0 } else { after.len() }
+}
+
+/// The messages with which a summary is asked for: what is to be replaced, with long tool results cut, and the request.
+///
+/// A conversation that is too long to be answered is too long to be summarised as it is.
+pub(super) fn request(messages: &[Message], kept: usize) -> Vec<Message> {
+    const MAX_RESULT_BYTES: usize = 4_000;
+    let replaced = &messages[..messages.len() - kept];
+    let mut request: Vec<Message> = replaced
+        .iter()
+        .map(|message| match message {
+            Message::Tool { call_id, text } => {
+                Message::Tool { call_id: call_id.clone(), text: capped(text.clone(), MAX_RESULT_BYTES) }
+            }
+            message => message.clone(),
+        })
+        .collect();
+    request.push(Message::User(REQUEST.to_owned()));
+    request
 }
 
 /// The summary as the conversation's new beginning. `question` is what is still to be answered, unless it stays.

@@ -16,15 +16,42 @@ use crate::tools::BoxFuture;
 #[serde(tag = "type", rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum Event {
-    /// The first turn begins.
+    /// The first turn of a conversation or of a sub-agent's task begins.
     SessionStarted {
         /// The conversation's id, the same as in telemetry; empty when telemetry is off.
         #[serde(skip_serializing_if = "String::is_empty")]
         session_id: String,
+        /// The session that gave the task, for a sub-agent's; empty otherwise, or when telemetry is off.
+        #[serde(skip_serializing_if = "String::is_empty")]
+        parent_session_id: String,
         /// The agent's name.
         agent: String,
         /// The model as `provider/model`.
         model: String,
+    },
+    /// A sub-agent has ended its task; what follows is said by the agent that gave it.
+    SessionEnded {
+        /// The session's id; empty when telemetry is off.
+        #[serde(skip_serializing_if = "String::is_empty")]
+        session_id: String,
+        /// The agent's name.
+        agent: String,
+        /// How the task ended.
+        outcome: TurnOutcome,
+    },
+    /// Another agent has taken the conversation over.
+    AgentChanged {
+        /// The agent's name.
+        agent: String,
+        /// The model as `provider/model`.
+        model: String,
+    },
+    /// The conversation was too long for its model: a summary took the place of what was said.
+    Compacted {
+        /// How many messages it replaces.
+        messages: usize,
+        /// The summary.
+        summary: String,
     },
     /// The model said more.
     TextDelta {

@@ -18,6 +18,8 @@ pub(super) struct Report {
     agent: String,
     provider: Provider,
     model: String,
+    /// The session that gave the task, for a sub-agent's.
+    parent: Option<Session>,
     session: Option<Session>,
     outcome: SessionOutcome,
 }
@@ -41,20 +43,47 @@ impl Report {
             agent: agent.name.clone(),
             provider: agent.model.endpoint.provider,
             model: agent.model.parameters.model.clone(),
+            parent: None,
             session: None,
             outcome: SessionOutcome::Completed,
         }
     }
 
+    /// A report for a task that this session's agent gives to another one.
+    pub(super) fn child(&self, agent: &Agent) -> Self {
+        Self { parent: self.session.clone(), ..Self::new(self.cx.clone(), agent) }
+    }
+
+    pub(super) fn is_started(&self) -> bool {
+        self.session.is_some()
+    }
+
     /// Starts the session and returns its id.
     pub(super) fn start(&mut self) -> String {
-        let session =
-            self.cx.session(Name::agent(&self.agent)).model(self.provider, Name::model(&self.model)).start();
-        let id = session.id().map(|id| id.uuid().to_string()).unwrap_or_default();
-        self.session = Some(session);
+        let agent = Name::agent(&self.agent);
+        let session = match &self.parent {
+            Some(parent) => parent.child(agent),
+            None => self.cx.session(agent),
+        };
+        self.session = Some(session.model(self.provider, Name::model(&self.model)).start());
         // Until a turn has ended, a conversation that is given up was cancelled.
         self.outcome = SessionOutcome::Cancelled;
-        id
+        self.id()
+    }
+
+    /// The session's id; empty when telemetry is off or the session has not started.
+    pub(super) fn id(&self) -> String {
+        text_of(self.session.as_ref())
+    }
+
+    /// The id of the session that gave the task; empty if there is none.
+    pub(super) fn parent_id(&self) -> String {
+        text_of(self.parent.as_ref())
+    }
+
+    /// From now on another agent speaks.
+    pub(super) fn agent_changed(&mut self, agent: &Agent) {
+        self.session = self.session.as_ref().map(|session| session.with_agent(Name::agent(&agent.name)));
     }
 
     pub(super) fn turn(&self) {
@@ -84,6 +113,12 @@ impl Report {
         ToolReport(self.session.as_ref().map(|session| session.tool(name, ToolKind::Builtin)))
     }
 
+    /// Starts measuring a task that is passed on; the name is one of ours.
+    pub(super) fn delegation(&self, name: &str) -> ToolReport {
+        let name = Name::tool(name);
+        ToolReport(self.session.as_ref().map(|session| session.tool(name, ToolKind::Agent)))
+    }
+
     /// Counts one model call; the model is the one that answered.
     pub(super) fn tokens(
         &self,
@@ -92,11 +127,12 @@ impl Report {
         usage: Usage,
         cost: Option<NanoUsd>,
         duration: Duration,
+        purpose: Purpose,
     ) {
         let Some(session) = &self.session else { return };
         let mut tokens = TokenUsage::delta(usage.input, usage.output)
             .model(provider, Name::model(model))
-            .purpose(Purpose::Turn)
+            .purpose(purpose)
             .cache_read(usage.cache_read)
             .cache_write(usage.cache_write)
             .reasoning(usage.reasoning)
@@ -112,6 +148,10 @@ impl Report {
             session.end(self.outcome);
         }
     }
+}
+
+fn text_of(session: Option<&Session>) -> String {
+    session.and_then(Session::id).map(|id| id.uuid().to_string()).unwrap_or_default()
 }
 
 impl ToolReport {

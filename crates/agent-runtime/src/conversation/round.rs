@@ -7,7 +7,8 @@ use serde_json::Value;
 
 use super::event::{Answer, Confirmation, Event, Frontend, ToolStatus, TurnOutcome, millis};
 use super::reporting::Outcome;
-use super::{Conversation, Stop};
+use super::delegation;
+use super::turn::{Stop, Turn};
 use crate::config::nearest;
 use crate::provider::{Message, ToolCall};
 use crate::tools::permissions::{Approval, Call, Decision};
@@ -24,12 +25,12 @@ pub(super) struct Repeats {
 }
 
 /// A call's answer.
-struct Answered {
-    status: ToolStatus,
-    text: String,
-    elapsed: Duration,
+pub(super) struct Answered {
+    pub(super) status: ToolStatus,
+    pub(super) text: String,
+    pub(super) elapsed: Duration,
     /// Set when the turn has to end.
-    stop: Option<TurnOutcome>,
+    pub(super) stop: Option<TurnOutcome>,
 }
 
 impl Repeats {
@@ -47,12 +48,13 @@ impl Repeats {
 }
 
 impl Answered {
-    fn refused(status: ToolStatus, text: impl Into<String>) -> Self {
+    /// An answer that took no time.
+    pub(super) fn new(status: ToolStatus, text: impl Into<String>) -> Self {
         Self { status, text: text.into(), elapsed: Duration::ZERO, stop: None }
     }
 }
 
-impl Conversation {
+impl Turn<'_> {
     /// Runs the calls of one answer in order. Every call gets an answer, also when the turn has to stop.
     pub(super) async fn run_calls(
         &mut self,
@@ -72,7 +74,7 @@ impl Conversation {
             let answered = match stop {
                 Some(_) => {
                     self.report.tool(self.agent.toolbox.get(&call.name)).end(Outcome::Cancelled);
-                    Answered::refused(ToolStatus::Cancelled, "[not run: the turn was ended]")
+                    Answered::new(ToolStatus::Cancelled, "[not run: the turn was ended]")
                 }
                 None => self.run_call(call, arguments, frontend).await,
             };
@@ -102,17 +104,17 @@ impl Conversation {
             let text = format!("the model made the same call {MAX_REPEATS} times in a row: {}", call.name);
             self.report.tool(self.agent.toolbox.get(&call.name)).end(Outcome::Failed(ErrorClass::Limit));
             let _stop = self.stop_at_limit(frontend, text.clone());
-            let refused = Answered::refused(ToolStatus::Error, format!("[not run: {text}]"));
+            let refused = Answered::new(ToolStatus::Error, format!("[not run: {text}]"));
             return Answered { stop: Some(TurnOutcome::Limit), ..refused };
         }
         let Some(tool) = self.agent.toolbox.get(&call.name) else {
             self.report.tool(None).end(Outcome::Failed(ErrorClass::NotFound));
-            return Answered::refused(ToolStatus::Error, self.no_such_tool(&call.name));
+            return Answered::new(ToolStatus::Error, self.no_such_tool(&call.name));
         };
         if !arguments.is_object() {
             self.report.tool(Some(tool)).end(Outcome::Failed(ErrorClass::InvalidArguments));
             let text = format!("invalid arguments for {}: expected a JSON object", call.name);
-            return Answered::refused(ToolStatus::Error, text);
+            return Answered::new(ToolStatus::Error, text);
         }
         let access = tool.access(&arguments);
         let question =
@@ -122,24 +124,24 @@ impl Conversation {
             Decision::Deny(pattern) => {
                 self.report.tool(Some(tool)).end(Outcome::Denied);
                 let text = format!("denied: the permissions of this agent forbid it (`{pattern}`)");
-                Answered::refused(ToolStatus::Denied, text)
+                Answered::new(ToolStatus::Denied, text)
             }
             Decision::Ask => match self.question(call, &arguments, frontend).await {
                 None => {
                     self.report.tool(Some(tool)).end(Outcome::Cancelled);
                     let refused =
-                        Answered::refused(ToolStatus::Cancelled, "[not run: cancelled by the user]");
+                        Answered::new(ToolStatus::Cancelled, "[not run: cancelled by the user]");
                     Answered { stop: Some(TurnOutcome::Cancelled), ..refused }
                 }
                 Some(Answer::No { reason }) => {
                     self.report.tool(Some(tool)).end(Outcome::Denied);
                     let reason = if reason.is_empty() { String::new() } else { format!(": {reason}") };
-                    Answered::refused(ToolStatus::Denied, format!("the user declined this call{reason}"))
+                    Answered::new(ToolStatus::Denied, format!("the user declined this call{reason}"))
                 }
                 Some(Answer::NobodyToAsk) => {
                     self.report.tool(Some(tool)).end(Outcome::Denied);
                     let text = "denied: this call needs a confirmation, and nobody can be asked in this run";
-                    Answered::refused(ToolStatus::Denied, text)
+                    Answered::new(ToolStatus::Denied, text)
                 }
                 Some(Answer::Yes) => self.execute(tool, arguments).await,
                 Some(Answer::All) => {

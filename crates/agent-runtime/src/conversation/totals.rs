@@ -17,16 +17,27 @@ pub(super) struct Totals {
 
 impl Totals {
     pub(super) fn add(&mut self, usage: Usage, cost: Option<NanoUsd>) {
+        self.add_usage(usage);
+        match cost {
+            Some(cost) => self.cost = self.cost.plus(cost),
+            None => self.unpriced = true,
+        }
+    }
+
+    /// Adds what a sub-agent used.
+    pub(super) fn add_all(&mut self, other: &Self) {
+        self.add_usage(other.usage);
+        self.cost = self.cost.plus(other.cost);
+        self.unpriced |= other.unpriced;
+    }
+
+    fn add_usage(&mut self, usage: Usage) {
         let sum = &mut self.usage;
         sum.input = sum.input.saturating_add(usage.input);
         sum.output = sum.output.saturating_add(usage.output);
         sum.cache_read = sum.cache_read.saturating_add(usage.cache_read);
         sum.cache_write = sum.cache_write.saturating_add(usage.cache_write);
         sum.reasoning = sum.reasoning.saturating_add(usage.reasoning);
-        match cost {
-            Some(cost) => self.cost = self.cost.plus(cost),
-            None => self.unpriced = true,
-        }
     }
 
     /// The sums; the cost is unknown as soon as one call's is.
