@@ -8,7 +8,7 @@ use crate::environment::Environment;
 use crate::provider::endpoint::{self, EndpointError, Keys};
 use crate::provider::{Endpoint, Parameters};
 use crate::tools::permissions::Rules;
-use crate::tools::{Toolbox, filesystem, shell::Shell};
+use crate::tools::{Toolbox, Toolset, filesystem, shell};
 
 /// An agent that can run.
 #[derive(Debug)]
@@ -134,18 +134,17 @@ impl Agent {
         let lookup = |name: &str| environment.get(name).map(str::to_owned);
         let mut toolbox = Toolbox::default();
         for toolset in &agent.toolsets {
-            let wanted =
-                |name: &str| toolset.tools.as_ref().is_none_or(|tools| tools.iter().any(|t| t == name));
-            match &toolset.kind {
+            let described = match &toolset.kind {
                 ToolsetKind::Filesystem { ignore_vcs } => {
-                    filesystem::add_to(&mut toolbox, wanted, *ignore_vcs);
+                    Toolset::Filesystem(filesystem::Settings::default().ignore_vcs(*ignore_vcs))
                 }
-                ToolsetKind::Shell { env } if wanted("shell") => {
+                ToolsetKind::Shell { env } => {
                     let env = env.iter().map(|(name, value)| (name.clone(), expand_env(value, lookup)));
-                    toolbox.add(Box::new(Shell { env: env.collect() }));
+                    Toolset::Shell(shell::Settings::default().env(env.collect()))
                 }
-                ToolsetKind::Shell { .. } | ToolsetKind::Unsupported { .. } => {}
-            }
+                ToolsetKind::Unsupported { .. } => continue,
+            };
+            described.add_to(&mut toolbox, toolset.tools.as_deref());
         }
         let mut key_variables = config.key_variables();
         key_variables.extend(endpoint::key_variables().into_iter().map(str::to_owned));
@@ -182,8 +181,15 @@ impl Agent {
 
     /// The names of the tools on offer.
     #[must_use]
-    pub fn tools(&self) -> Vec<&'static str> {
-        self.toolbox.names().collect()
+    pub fn tools(&self) -> Vec<&str> {
+        self.toolbox.names()
+    }
+
+    /// Adds a toolset that is not in the file: the tools that `only` names, or all.
+    #[must_use]
+    pub fn with_tools(mut self, toolset: Toolset, only: Option<&[String]>) -> Self {
+        toolset.add_to(&mut self.toolbox, only);
+        self
     }
 
     /// Variables that hold a key: children do not get them, recordings do not show their values.

@@ -25,6 +25,7 @@ use crate::provider::{
     Delta, FinishReason, Message, ProviderError, Reply, Request, ToolCall, ToolDefinition, Usage,
 };
 use crate::tools::Context;
+use crate::tools::asking::{self, Questions};
 use crate::tools::folder::WorkingFolder;
 use crate::tools::permissions::Approval;
 use crate::transport::Transport;
@@ -87,6 +88,9 @@ pub struct Conversation {
     client: Client,
     tools: Vec<ToolDefinition>,
     context: Context,
+    questions: Questions,
+    /// The system prompt without what the sources of tools add to it.
+    prompt: String,
     approval: Approval,
     history: Vec<Message>,
     totals: Totals,
@@ -119,17 +123,17 @@ impl Conversation {
         let folder = Arc::new(WorkingFolder::new(&settings.working_folder)?);
         let secrets = environment.secrets(agent.key_variables());
         let client = Client::new(agent.endpoint.clone(), transport, settings.retry, secrets);
-        let context = Context {
-            folder,
-            environment: Arc::new(environment.for_children(agent.key_variables())),
-            cancel: Cancel::new(),
-        };
-        let history = vec![Message::System(system_prompt(&agent, &settings, &context))];
+        let (asker, questions) = asking::queue();
+        let context = Context::new(folder, environment.for_children(agent.key_variables()), asker);
+        let prompt = system_prompt(&agent, &settings, &context);
+        let history = vec![Message::System(prompt.clone())];
         Ok(Self {
             tools: agent.toolbox.definitions(),
             report: Report::new(telemetry.clone(), &agent),
             client,
             context,
+            questions,
+            prompt,
             approval: settings.approval,
             history,
             totals: Totals::default(),
@@ -189,6 +193,13 @@ impl Conversation {
         outcome
     }
 
+    /// Ends what the agent has running, giving it a moment: background jobs, MCP servers.
+    ///
+    /// Without this they end at once when the conversation is dropped.
+    pub async fn close(&mut self) {
+        self.agent.toolbox.close().await;
+    }
+
     /// Ends the conversation; its telemetry session gets the outcome of the last turn.
     pub fn finish(self) {
         self.report.end();
@@ -205,6 +216,7 @@ impl Conversation {
                 return Err(self.stop_at_limit(frontend, text));
             }
             model_calls += 1;
+            self.look_for_tools(frontend).await;
             let reply = self.ask(frontend, cancel).await?;
             let cut = reply.finish == Some(FinishReason::Length);
             let (calls, dropped) = whole_calls(reply.calls, cut);
@@ -231,6 +243,24 @@ impl Conversation {
                 return Ok(());
             }
             self.run_calls(&calls, frontend).await?;
+        }
+    }
+
+    /// Takes over what tools there are now.
+    async fn look_for_tools(&mut self, frontend: &mut dyn Frontend) {
+        let refreshed = self.agent.toolbox.refresh(&self.context).await;
+        for text in refreshed.warnings {
+            frontend.event(&Event::Warning { text });
+        }
+        if refreshed.changed {
+            self.tools = self.agent.toolbox.definitions();
+            let parts: Vec<&str> = std::iter::once(self.prompt.as_str())
+                .chain(self.agent.toolbox.instructions())
+                .filter(|part| !part.is_empty())
+                .collect();
+            if let Some(system @ Message::System(_)) = self.history.first_mut() {
+                *system = Message::System(parts.join("\n\n"));
+            }
         }
     }
 

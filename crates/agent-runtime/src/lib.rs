@@ -68,6 +68,7 @@ pub use environment::{EnvFileError, Environment, Secret, parse_env_file};
 pub use provider::ProviderError;
 pub use provider::endpoint::Keys;
 pub use provider::retry::Policy as RetryPolicy;
-pub use tools::BoxFuture;
+pub use tools::asking::{Question, Reply};
 pub use tools::permissions::Approval;
+pub use tools::{BoxFuture, Diff, Toolset};
 pub use transport::Transport;

@@ -10,8 +10,9 @@ use super::reporting::Outcome;
 use super::{Conversation, Stop};
 use crate::config::nearest;
 use crate::provider::{Message, ToolCall};
+use crate::tools::asking::Reply;
 use crate::tools::permissions::{Approval, Call, Decision};
-use crate::tools::{Failure, Tool};
+use crate::tools::{BoxFuture, Diff, Failure, Tool};
 
 /// How often the same call may be made in a row; the last of them is not run any more.
 const MAX_REPEATS: u32 = 5;
@@ -27,6 +28,7 @@ pub(super) struct Repeats {
 struct Answered {
     status: ToolStatus,
     text: String,
+    diff: Option<Diff>,
     elapsed: Duration,
     /// Set when the turn has to end.
     stop: Option<TurnOutcome>,
@@ -48,7 +50,7 @@ impl Repeats {
 
 impl Answered {
     fn refused(status: ToolStatus, text: impl Into<String>) -> Self {
-        Self { status, text: text.into(), elapsed: Duration::ZERO, stop: None }
+        Self { status, text: text.into(), diff: None, elapsed: Duration::ZERO, stop: None }
     }
 }
 
@@ -82,6 +84,7 @@ impl Conversation {
                 name: call.name.clone(),
                 status: answered.status,
                 text: answered.text.clone(),
+                diff: answered.diff,
                 elapsed_ms: millis(answered.elapsed),
             });
             self.history.push(Message::Tool { call_id: call.id.clone(), text: answered.text });
@@ -118,7 +121,7 @@ impl Conversation {
         let question =
             Call { tool: tool.name(), arguments: &arguments, access: &access, folder: &self.context.folder };
         match self.agent.rules.decide(question, self.approval) {
-            Decision::Allow => self.execute(tool, arguments).await,
+            Decision::Allow => self.execute(tool, arguments, frontend).await,
             Decision::Deny(pattern) => {
                 self.report.tool(Some(tool)).end(Outcome::Denied);
                 let text = format!("denied: the permissions of this agent forbid it (`{pattern}`)");
@@ -141,9 +144,9 @@ impl Conversation {
                     let text = "denied: this call needs a confirmation, and nobody can be asked in this run";
                     Answered::refused(ToolStatus::Denied, text)
                 }
-                Some(Answer::Yes) => self.execute(tool, arguments).await,
+                Some(Answer::Yes) => self.execute(tool, arguments, frontend).await,
                 Some(Answer::All) => {
-                    let answered = self.execute(tool, arguments).await;
+                    let answered = self.execute(tool, arguments, frontend).await;
                     self.approval = Approval::All;
                     answered
                 }
@@ -172,13 +175,17 @@ impl Conversation {
         }
     }
 
-    async fn execute(&self, tool: &dyn Tool, arguments: Value) -> Answered {
+    async fn execute(&self, tool: &dyn Tool, arguments: Value, frontend: &mut dyn Frontend) -> Answered {
         let report = self.report.tool(Some(tool));
         let started = Instant::now();
-        let result = tool.run(arguments, &self.context).await;
+        let result = self.answering(tool.run(arguments, &self.context), frontend).await;
         let elapsed = started.elapsed();
+        let mut diff = None;
         let (outcome, status, text, stop) = match result {
-            Ok(text) => (Outcome::Ok, ToolStatus::Ok, text, None),
+            Ok(output) => {
+                diff = output.diff;
+                (Outcome::Ok, ToolStatus::Ok, output.text, None)
+            }
             Err(Failure::Model { class, text }) => (Outcome::Failed(class), ToolStatus::Error, text, None),
             Err(Failure::Turn { class, text }) => {
                 self.report.error(class);
@@ -190,11 +197,29 @@ impl Conversation {
             }
         };
         report.end(outcome);
-        Answered { status, text, elapsed, stop }
+        Answered { status, text, diff, elapsed, stop }
+    }
+
+    /// Runs tools, and asks the user what they want to know meanwhile.
+    async fn answering<T>(&self, mut tools: BoxFuture<'_, T>, frontend: &mut dyn Frontend) -> T {
+        loop {
+            let asked = tokio::select! {
+                biased;
+                done = &mut tools => return done,
+                asked = self.questions.next() => asked,
+            };
+            frontend.event(&Event::Question { question: asked.question.clone() });
+            let reply = tokio::select! {
+                biased;
+                () = self.context.cancel.cancelled() => Reply::Cancel,
+                reply = frontend.ask(&asked.question) => reply,
+            };
+            asked.answer(reply);
+        }
     }
 
     fn no_such_tool(&self, name: &str) -> String {
-        let names: Vec<&str> = self.agent.toolbox.names().collect();
+        let names: Vec<&str> = self.agent.toolbox.names();
         let hint = nearest(name, names.iter().copied()).unwrap_or_else(|| {
             if names.is_empty() {
                 "there are no tools".to_owned()
