@@ -1,21 +1,23 @@
 //! An agent that can run: its model found, its key at hand, nothing in it that would have to be ignored.
 
+mod toolsets;
+
 use std::sync::Arc;
 use std::time::Duration;
 
 use agent_telemetry::ErrorClass;
 
 use crate::config::template::{Places, Template, expand_env};
-use crate::config::{self, AgentConfig, Config, ModelConfig, ModelRef, ToolsetKind, Unsupported};
+use crate::config::{self, AgentConfig, Config, ModelConfig, ModelRef, Unsupported};
 use crate::environment::Environment;
 use crate::prices::Catalogue;
-use crate::provider::{Model, OutputSchema};
 use crate::provider::auto;
 use crate::provider::endpoint::{self, EndpointError, Keys};
 use crate::provider::fallback::COOLDOWN;
 use crate::provider::model::ModelSettings;
+use crate::provider::{Model, OutputSchema};
 use crate::tools::permissions::Rules;
-use crate::tools::{Toolbox, filesystem, shell::Shell};
+use crate::tools::{Toolbox, Toolset, todo};
 
 /// An agent that can run.
 #[derive(Debug)]
@@ -52,6 +54,8 @@ pub struct Choice {
     pub keys: Keys,
     /// What models cost and how much they read; the bundled catalogue if nothing else is said.
     pub prices: Arc<Catalogue>,
+    /// The list of agents that share one.
+    pub(crate) todo: todo::List,
 }
 
 /// Why an agent cannot run. Nothing was started yet.
@@ -81,6 +85,16 @@ pub enum AgentError {
     /// The agent uses what this program does not run yet.
     #[error("not supported yet:{}", list(.0))]
     Unsupported(Vec<Unsupported>),
+    /// A tool of the file cannot be offered.
+    #[error("{file}:{line}: {text}")]
+    Toolset {
+        /// The file.
+        file: String,
+        /// The line of its toolset.
+        line: u64,
+        /// What is wrong with it.
+        text: String,
+    },
     /// A key or an address is missing.
     #[error(transparent)]
     Endpoint(#[from] EndpointError),
@@ -89,7 +103,7 @@ pub enum AgentError {
 impl Default for Choice {
     fn default() -> Self {
         let prices = Arc::new(Catalogue::bundled().clone());
-        Self { agent: None, model: None, keys: Keys::Required, prices }
+        Self { agent: None, model: None, keys: Keys::Required, prices, todo: todo::List::new() }
     }
 }
 
@@ -132,7 +146,7 @@ impl AgentError {
             Self::Endpoint(EndpointError::MissingKey { .. } | EndpointError::NothingAvailable(_)) => {
                 ErrorClass::Auth
             }
-            Self::Unsupported(_) | Self::Endpoint(_) => ErrorClass::Config,
+            Self::Unsupported(_) | Self::Toolset { .. } | Self::Endpoint(_) => ErrorClass::Config,
         }
     }
 }
@@ -184,18 +198,12 @@ impl Agent {
         let lookup = |name: &str| environment.get(name).map(str::to_owned);
         let mut toolbox = Toolbox::default();
         for toolset in &agent.toolsets {
-            let wanted =
-                |name: &str| toolset.tools.as_ref().is_none_or(|tools| tools.iter().any(|t| t == name));
-            match &toolset.kind {
-                ToolsetKind::Filesystem { ignore_vcs, .. } => {
-                    filesystem::add_to(&mut toolbox, wanted, *ignore_vcs);
-                }
-                ToolsetKind::Shell { env } if wanted("shell") => {
-                    let env = env.iter().map(|(name, value)| (name.clone(), expand_env(value, lookup)));
-                    toolbox.add(Box::new(Shell { env: env.collect() }));
-                }
-                // The other kinds were refused above.
-                _ => {}
+            let described = toolsets::described(toolset, &choice.todo, environment).map_err(|text| {
+                let (file, line) = (config.file_name.clone(), toolset.position.line);
+                AgentError::Toolset { file, line, text }
+            })?;
+            if let Some(described) = described {
+                described.add_to(&mut toolbox, toolset.tools.as_deref());
             }
         }
         let commands = agent.commands.iter().filter_map(|command| {
@@ -284,8 +292,15 @@ impl Agent {
 
     /// The names of the tools on offer.
     #[must_use]
-    pub fn tools(&self) -> Vec<&'static str> {
-        self.toolbox.names().collect()
+    pub fn tools(&self) -> Vec<&str> {
+        self.toolbox.names()
+    }
+
+    /// Adds a toolset that is not in the file: the tools that `only` names, or all.
+    #[must_use]
+    pub fn with_tools(mut self, toolset: Toolset, only: Option<&[String]>) -> Self {
+        toolset.add_to(&mut self.toolbox, only);
+        self
     }
 
     /// Variables that hold a key: children do not get them, recordings do not show their values.

@@ -32,6 +32,7 @@ use crate::provider::{Message, ToolDefinition, Usage};
 use crate::sessions::{Header, SessionError, SessionFile, Sessions, Stored, StoredId};
 use crate::team::Team;
 use crate::tools::Context;
+use crate::tools::asking::{self, Questions};
 use crate::tools::folder::WorkingFolder;
 use crate::tools::permissions::Approval;
 use crate::transport::Transport;
@@ -57,6 +58,8 @@ struct Seat {
     models: Chain,
     /// The tools on offer, those for passing work on included.
     tools: Vec<ToolDefinition>,
+    /// The system prompt, but for what the sources of tools add to it.
+    base_prompt: String,
     /// The system prompt.
     prompt: String,
 }
@@ -65,6 +68,8 @@ struct Seat {
 #[derive(Debug)]
 struct World {
     context: Context,
+    /// What tools want to know from the user.
+    questions: Questions,
     settings: Settings,
     storing: Option<Storing>,
 }
@@ -110,11 +115,8 @@ impl Conversation {
         let agents = team.into().agents;
         let folder = Arc::new(WorkingFolder::new(&settings.working_folder)?);
         let keys = agents[0].key_variables();
-        let context = Context {
-            folder,
-            environment: Arc::new(environment.for_children(keys)),
-            cancel: Cancel::new(),
-        };
+        let (asker, questions) = asking::queue();
+        let context = Context::new(folder, environment.for_children(keys), asker);
         let secrets = environment.secrets(keys);
         let report = Report::new(telemetry.clone(), &agents[0]);
         let briefs: Vec<prompt::Brief> = agents.iter().map(prompt::Brief::of).collect();
@@ -123,13 +125,14 @@ impl Conversation {
             let retry = Policy { retries: agent.retries.unwrap_or(settings.retry.retries), ..settings.retry };
             let models = Chain::new(model, fallback, agent.cooldown, &transport, retry, &secrets);
             let prompt = prompt::system(&agent, &briefs, &settings, &context);
-            let mut tools = agent.toolbox.definitions();
-            tools.extend(delegation::tools(&agent.config));
-            Seat { agent, models, tools, prompt }
+            let mut seat =
+                Seat { agent, models, tools: Vec::new(), base_prompt: prompt, prompt: String::new() };
+            seat.tools_changed();
+            seat
         };
         let seats: Vec<Seat> = agents.into_iter().map(seat).collect();
         let approval = settings.approval;
-        let world = World { context, settings, storing: None };
+        let world = World { context, questions, settings, storing: None };
         Ok(Self { seats, world, thread: Thread::new(0, None, report, approval, 0) })
     }
 
@@ -182,9 +185,29 @@ impl Conversation {
         Turn { seats, world, thread, frontend }.run(message).await
     }
 
+    /// Ends what the agents have running, giving it a moment: background jobs, MCP servers.
+    ///
+    /// Without this they end at once when the conversation is dropped.
+    pub async fn close(&mut self) {
+        for seat in &self.seats {
+            seat.agent.toolbox.close().await;
+        }
+    }
+
     /// Ends the conversation; its telemetry session gets the outcome of the last turn.
     pub fn finish(self) {
         self.thread.report.end();
+    }
+}
+
+impl Seat {
+    /// Takes over what tools there are now.
+    fn tools_changed(&mut self) {
+        self.tools = self.agent.toolbox.definitions();
+        self.tools.extend(delegation::tools(&self.agent.config));
+        let parts = std::iter::once(self.base_prompt.as_str()).chain(self.agent.toolbox.instructions());
+        let parts: Vec<&str> = parts.filter(|part| !part.is_empty()).collect();
+        self.prompt = parts.join("\n\n");
     }
 }
 
@@ -200,13 +223,7 @@ impl Storing {
 }
 
 impl Thread {
-    fn new(
-        seat: usize,
-        file: Option<SessionFile>,
-        report: Report,
-        approval: Approval,
-        depth: u32,
-    ) -> Self {
+    fn new(seat: usize, file: Option<SessionFile>, report: Report, approval: Approval, depth: u32) -> Self {
         Self {
             seat,
             history: History::new(file),

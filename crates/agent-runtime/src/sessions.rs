@@ -245,12 +245,8 @@ impl Sessions {
     pub fn read(&self, id: StoredId) -> Result<Stored, SessionError> {
         let path = self.path(id);
         let (header, changes) = read_file(&path)?;
-        let mut stored = Stored {
-            agent: header.agent.clone(),
-            header,
-            messages: Vec::new(),
-            transcript: Vec::new(),
-        };
+        let mut stored =
+            Stored { agent: header.agent.clone(), header, messages: Vec::new(), transcript: Vec::new() };
         for change in changes {
             stored.apply(change);
         }

@@ -57,16 +57,10 @@ impl SessionBuilder {
             model_name: model,
         });
         let totals = Mutex::new(Totals::default());
-        Session(Some(Speaker { agent, inner: Arc::new(Inner {
-            cx,
-            id,
-            parent,
+        Session(Some(Speaker {
             agent,
-            provider,
-            model,
-            begun: Instant::now(),
-            totals,
-        }) }))
+            inner: Arc::new(Inner { cx, id, parent, agent, provider, model, begun: Instant::now(), totals }),
+        }))
     }
 }
 

@@ -147,14 +147,14 @@ impl Feature {
             }
             // Toolsets
             Self::FilesystemToolset => Runs("toolset `filesystem`"),
-            Self::PostEdit => Later("post_edit", "tell the agent to run the command itself"),
+            Self::PostEdit => Runs("post_edit"),
             Self::ShellToolset => Runs("toolset `shell`"),
-            Self::BackgroundJobs => Later("tool", ""),
-            Self::ScriptToolset => Later("toolset `script`", ""),
-            Self::ThinkToolset => Later("toolset `think`", ""),
-            Self::TodoToolset => Later("toolset `todo`", ""),
-            Self::UserPrompt => Later("toolset `user_prompt`", ""),
-            Self::McpCommand => Later("toolset `mcp`", ""),
+            Self::BackgroundJobs => Runs("tool"),
+            Self::ScriptToolset => Runs("toolset `script`"),
+            Self::ThinkToolset => Runs("toolset `think`"),
+            Self::TodoToolset => Runs("toolset `todo`"),
+            Self::UserPrompt => Runs("toolset `user_prompt`"),
+            Self::McpCommand => Runs("toolset `mcp`"),
             Self::McpRemote => Later("toolset `mcp` with `remote`", "start a server with `command`"),
             Self::McpCatalog => Later(
                 "toolset `mcp` from Docker's catalogue",

@@ -45,7 +45,8 @@ pub(super) fn tools(agent: &AgentConfig) -> Vec<ToolDefinition> {
     if !agent.sub_agents.is_empty() {
         tools.push(ToolDefinition {
             name: TRANSFER.to_owned(),
-            description: "Gives a task to another agent, which works on it alone, and returns its answer.".to_owned(),
+            description: "Gives a task to another agent, which works on it alone, and returns its answer."
+                .to_owned(),
             parameters: json!({
                 "type": "object",
                 "properties": {
@@ -60,7 +61,8 @@ pub(super) fn tools(agent: &AgentConfig) -> Vec<ToolDefinition> {
     if !agent.handoffs.is_empty() {
         tools.push(ToolDefinition {
             name: HANDOFF.to_owned(),
-            description: "Passes the conversation on: the other agent answers the user from now on.".to_owned(),
+            description: "Passes the conversation on: the other agent answers the user from now on."
+                .to_owned(),
             parameters: json!({
                 "type": "object",
                 "properties": { "agent": name(&agent.handoffs, "Who takes over.") },
@@ -110,12 +112,8 @@ impl Turn<'_> {
         }
         let mut child = self.child(seat);
         let outcome = {
-            let mut turn = Turn {
-                seats: self.seats,
-                world: self.world,
-                thread: &mut child,
-                frontend: self.frontend,
-            };
+            let mut turn =
+                Turn { seats: self.seats, world: self.world, thread: &mut child, frontend: self.frontend };
             Box::pin(turn.run(&words(&task))).await
         };
         // What the user allowed once is allowed.
@@ -153,10 +151,11 @@ impl Turn<'_> {
     fn child(&mut self, seat: usize) -> Thread {
         let agent = &self.seats[seat].agent;
         let report = self.thread.report.child(agent);
-        let file = self.world.storing.as_ref().zip(self.thread.history.file_id()).and_then(|(storing, id)| {
-            let header = Header::new(&agent.name, storing.now_ms(), &self.world.settings.working_folder);
-            storing.sessions.create(&header.parent(id)).ok()
-        });
+        let file =
+            self.world.storing.as_ref().zip(self.thread.history.file_id()).and_then(|(storing, id)| {
+                let header = Header::new(&agent.name, storing.now_ms(), &self.world.settings.working_folder);
+                storing.sessions.create(&header.parent(id)).ok()
+            });
         Thread::new(seat, file, report, self.thread.approval, self.thread.depth + 1)
     }
 

@@ -9,7 +9,8 @@ use serde::Serialize;
 use serde_json::Value;
 
 use crate::provider::Usage;
-use crate::tools::BoxFuture;
+use crate::tools::asking::{Question, Reply};
+use crate::tools::{BoxFuture, Diff};
 
 /// Something that happened.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -81,6 +82,11 @@ pub enum Event {
         /// The arguments.
         arguments: Value,
     },
+    /// A tool that runs asks the user; [`Frontend::ask`] follows.
+    Question {
+        /// What is asked.
+        question: Question,
+    },
     /// A call was answered.
     ToolResult {
         /// The call's id.
@@ -91,6 +97,9 @@ pub enum Event {
         status: ToolStatus,
         /// What the model gets to read.
         text: String,
+        /// What the call changed in a file.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        diff: Option<Diff>,
         /// How long it ran, without waiting for the user.
         elapsed_ms: u64,
     },
@@ -235,6 +244,13 @@ pub trait Frontend: Send {
 
     /// Asks the user about a call. Dropped when the turn is cancelled.
     fn confirm<'a>(&'a mut self, request: &'a Confirmation) -> BoxFuture<'a, Answer>;
+
+    /// Asks the user what a tool wants to know. Dropped when the turn is cancelled.
+    ///
+    /// Declines unless a frontend knows better: most cannot ask.
+    fn ask<'a>(&'a mut self, _question: &'a Question) -> BoxFuture<'a, Reply> {
+        Box::pin(std::future::ready(Reply::Decline))
+    }
 }
 
 impl Event {

@@ -110,7 +110,8 @@ impl Report {
     /// Starts measuring a call of a tool of ours, or of one that the model invented.
     pub(super) fn tool(&self, tool: Option<&dyn Tool>) -> ToolReport {
         let name = tool.map_or_else(Name::unknown_tool, |tool| Name::tool(tool.name()));
-        ToolReport(self.session.as_ref().map(|session| session.tool(name, ToolKind::Builtin)))
+        let kind = tool.map_or(ToolKind::Builtin, Tool::kind);
+        ToolReport(self.session.as_ref().map(|session| session.tool(name, kind)))
     }
 
     /// Starts measuring a task that is passed on; the name is one of ours.

@@ -89,6 +89,7 @@ impl Turn<'_> {
                 return Err(self.stop_at_limit(text));
             }
             model_calls += 1;
+            self.look_for_tools().await;
             let reply = self.ask(&mut summaries_left).await?;
             let cut = reply.finish == Some(FinishReason::Length);
             let (calls, dropped) = whole_calls(reply.calls, cut);
@@ -117,6 +118,18 @@ impl Turn<'_> {
                 return Ok(());
             }
             self.run_calls(&calls).await?;
+        }
+    }
+
+    /// Takes over what tools there are now: those of servers come and go.
+    async fn look_for_tools(&mut self) {
+        let seat = &mut self.seats[self.thread.seat];
+        let refreshed = seat.agent.toolbox.refresh(&self.world.context).await;
+        if refreshed.changed {
+            seat.tools_changed();
+        }
+        for text in refreshed.warnings {
+            self.frontend.event(&Event::Warning { text });
         }
     }
 

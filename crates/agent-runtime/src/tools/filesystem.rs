@@ -2,9 +2,10 @@
 //!
 //! Paths are relative to the working folder, or absolute. Reading inside the working folder runs unasked; the
 //! rest is asked about, so nothing is refused here for being elsewhere. Only regular files are opened, so that no
-//! pipe or device can hold a turn up.
+//! pipe or device can hold a turn up. A change replaces a file as a whole or not at all, and what changed is told.
 
 mod change;
+mod post_edit;
 mod read;
 mod search;
 
@@ -16,7 +17,7 @@ use agent_telemetry::ErrorClass;
 use serde_json::{Value, json};
 
 use super::folder::WorkingFolder;
-use super::{Access, BoxFuture, Context, Failure, MAX_RESULT_BYTES, Tool, Toolbox, capped};
+use super::{Access, BoxFuture, Context, Failure, MAX_RESULT_BYTES, Outcome, Output, Tool, Toolbox, capped};
 use crate::cancel::Cancel;
 use crate::provider::ToolDefinition;
 
@@ -32,6 +33,49 @@ pub(super) const NAMES: &[&str] = &[
     "remove_directory",
 ];
 
+/// What an agent file says about a `filesystem` toolset.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Settings {
+    /// Leave out of trees and searches what version control leaves out: its own folders, and what a `.gitignore`
+    /// names. Yes unless said otherwise.
+    pub ignore_vcs: bool,
+    /// Commands to run after a file was written or edited.
+    pub post_edit: Vec<PostEdit>,
+}
+
+/// A command to run after some files were written or edited.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct PostEdit {
+    /// A glob of file names, or of paths from the working folder.
+    pub path: String,
+    /// The command, for `sh -c`; `$path` is the file.
+    pub cmd: String,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self { ignore_vcs: true, post_edit: Vec::new() }
+    }
+}
+
+impl Settings {
+    /// Says whether version control decides what is left out.
+    #[must_use]
+    pub fn ignore_vcs(mut self, ignore: bool) -> Self {
+        self.ignore_vcs = ignore;
+        self
+    }
+
+    /// Adds a command to run after files that the glob names were changed.
+    #[must_use]
+    pub fn post_edit(mut self, path: impl Into<String>, cmd: impl Into<String>) -> Self {
+        self.post_edit.push(PostEdit { path: path.into(), cmd: cmd.into() });
+        self
+    }
+}
+
 /// What the functions that do the work get.
 struct Work {
     folder: Arc<WorkingFolder>,
@@ -39,8 +83,16 @@ struct Work {
     ignore_vcs: bool,
 }
 
+/// What a function did.
+enum Done {
+    /// It answers with a text.
+    Text(String),
+    /// It changed a file, and answers with a text.
+    Changed(change::Changed),
+}
+
 /// Does the work of one tool on its arguments.
-type Function = fn(Value, &Work) -> Result<String, Failure>;
+type Function = fn(Value, &Work) -> Result<Done, Failure>;
 
 #[derive(Debug)]
 struct FileTool {
@@ -49,27 +101,27 @@ struct FileTool {
     read_only: bool,
     parameters: fn() -> Value,
     function: Function,
-    ignore_vcs: bool,
+    settings: Arc<Settings>,
 }
 
 /// Adds the tools that `wanted` names, or all.
-pub(crate) fn add_to(toolbox: &mut Toolbox, wanted: impl Fn(&str) -> bool, ignore_vcs: bool) {
-    for mut tool in all() {
+pub(super) fn add_to(toolbox: &mut Toolbox, wanted: impl Fn(&str) -> bool, settings: &Settings) {
+    let settings = Arc::new(settings.clone());
+    for tool in all(&settings) {
         if wanted(tool.name) {
-            tool.ignore_vcs = ignore_vcs;
-            toolbox.add(Box::new(tool));
+            toolbox.add(Arc::new(tool));
         }
     }
 }
 
-fn all() -> [FileTool; 9] {
+fn all(settings: &Arc<Settings>) -> [FileTool; 9] {
     let tool = |name, description, read_only, parameters, function| FileTool {
         name,
         description,
         read_only,
         parameters,
         function,
-        ignore_vcs: true,
+        settings: Arc::clone(settings),
     };
     [
         tool("read_file", "Reads a text file.", true, || path("The file"), read::file),
@@ -104,7 +156,8 @@ fn all() -> [FileTool; 9] {
         ),
         tool(
             "search_files_content",
-            "Finds the lines of the files below a folder that contain a text (case matters, no regular expressions).",
+            "Finds the lines of the files below a folder that contain a text, or match a regular expression. Case \
+             matters.",
             true,
             || {
                 schema(
@@ -112,7 +165,7 @@ fn all() -> [FileTool; 9] {
                     json!({
                         "path": text("The folder to search"),
                         "query": text("The text to find"),
-                        "is_regex": { "type": "boolean", "description": "Must be false" },
+                        "is_regex": { "type": "boolean", "description": "The text is a regular expression" },
                         "excludePatterns": texts("Globs of names or paths to leave out"),
                     }),
                 )
@@ -181,7 +234,7 @@ fn path(description: &str) -> Value {
 }
 
 impl Tool for FileTool {
-    fn name(&self) -> &'static str {
+    fn name(&self) -> &str {
         self.name
     }
 
@@ -203,17 +256,26 @@ impl Tool for FileTool {
         Access::Reads(one.into_iter().chain(many).map(str::to_owned).collect())
     }
 
-    fn run<'a>(&'a self, arguments: Value, context: &'a Context) -> BoxFuture<'a, Result<String, Failure>> {
+    fn is_parallel_safe(&self) -> bool {
+        self.read_only
+    }
+
+    fn run<'a>(&'a self, arguments: Value, context: &'a Context) -> BoxFuture<'a, Outcome> {
         let work = Work {
             folder: Arc::clone(&context.folder),
             cancel: context.cancel.clone(),
-            ignore_vcs: self.ignore_vcs,
+            ignore_vcs: self.settings.ignore_vcs,
         };
         let function = self.function;
         Box::pin(async move {
-            let result = tokio::task::spawn_blocking(move || function(arguments, &work)).await;
-            match result {
-                Ok(result) => result.map(|text| capped(text, MAX_RESULT_BYTES)),
+            match tokio::task::spawn_blocking(move || function(arguments, &work)).await {
+                Ok(Ok(Done::Text(text))) => Ok(capped(text, MAX_RESULT_BYTES).into()),
+                Ok(Ok(Done::Changed(changed))) => {
+                    let note = post_edit::run(&self.settings.post_edit, &changed, context).await?;
+                    let (text, diff) = changed.compare();
+                    Ok(Output { text: format!("{text}{note}"), diff })
+                }
+                Ok(Err(failure)) => Err(failure),
                 Err(_) => Err(Failure::Turn {
                     class: ErrorClass::Panic,
                     text: format!("the tool {} broke down", self.name),

@@ -78,7 +78,8 @@ fn a_whole_file() {
     let environment = variables(&[("OPENAI_API_KEY", "k"), ("USER_NAME", "Ada")]);
     let agent = agent(FULL, &environment).unwrap();
     assert_eq!(agent.welcome_message(), Some("Hello Ada!"));
-    assert_eq!(agent.tools(), ["read_file", "list_directory", "shell"]);
+    let jobs = ["run_background_job", "list_background_jobs", "view_background_job", "stop_background_job"];
+    assert_eq!(agent.tools(), [&["read_file", "list_directory", "shell"][..], &jobs].concat());
     assert_eq!(agent.model(), "openai/gpt-4o");
 }
 

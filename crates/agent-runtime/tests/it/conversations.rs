@@ -41,7 +41,7 @@ fn a_turn_with_a_tool_from_beginning_to_end() {
     assert_eq!(header("user-agent").as_deref(), Some("test/1"));
     assert_eq!(seen[0].body["messages"][0], json!({ "role": "system", "content": "You help." }));
     assert_eq!(seen[1].body["messages"][3]["content"], "hi\n");
-    assert_eq!(seen[0].body["tools"].as_array().map(Vec::len), Some(10));
+    assert_eq!(seen[0].body["tools"].as_array().map(Vec::len), Some(14));
 }
 
 #[test]
@@ -150,7 +150,7 @@ fn wrong_calls_are_answered_so_that_the_model_can_do_better() {
             json!({ "tool_calls": [{ "index": 2, "id": "c", "function": { "name": "shell", "arguments": "ls" } }] }),
             None,
         ),
-        call(3, "d", "search_files_content", &json!({ "path": ".", "query": "a.b", "is_regex": true })),
+        call(3, "d", "search_files_content", &json!({ "path": ".", "query": "a(b", "is_regex": true })),
         finish("tool_calls"),
         done(),
     ]);
@@ -165,7 +165,7 @@ fn wrong_calls_are_answered_so_that_the_model_can_do_better() {
             "there is no tool `read_fil`; did you mean `read_file`?",
             "invalid arguments for read_file: unknown field `file`, expected `path`",
             "invalid arguments for shell: expected a JSON object",
-            "is_regex: regular expressions are not supported, search for a literal text",
+            "query: regex parse error:\n    a(b\n     ^\nerror: unclosed group",
         ]
     );
 }

@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use agent_runtime::{
-    Agent, Answer, BoxFuture, Cancel, Choice, Confirmation, Conversation, Environment, Event, Frontend,
-    RetryPolicy, Settings, ToolStatus, Transport, TurnOutcome, config, http,
+    Agent, Answer, BoxFuture, Cancel, Choice, Confirmation, Conversation, Diff, Environment, Event, Frontend,
+    Question, Reply, RetryPolicy, Settings, ToolStatus, Toolset, Transport, TurnOutcome, config, http,
 };
 use agent_telemetry::Cx;
 use agent_telemetry::testing::{Capture, capture};
@@ -19,6 +19,8 @@ pub struct Notes {
     pub events: Vec<Event>,
     pub answers: Vec<Answer>,
     pub on_event: Option<Hook>,
+    /// What is said to questions of tools (declined, when it is empty).
+    pub replies: Vec<Reply>,
     /// Never answers a question.
     pub silent: bool,
 }
@@ -41,6 +43,14 @@ impl Frontend for Notes {
             self.answers.remove(0)
         };
         Box::pin(std::future::ready(answer))
+    }
+
+    fn ask<'a>(&'a mut self, _question: &'a Question) -> BoxFuture<'a, Reply> {
+        if self.silent {
+            return Box::pin(std::future::pending());
+        }
+        let reply = if self.replies.is_empty() { Reply::Decline } else { self.replies.remove(0) };
+        Box::pin(std::future::ready(reply))
     }
 }
 
@@ -75,6 +85,30 @@ impl Notes {
             _ => None,
         });
         errors.collect()
+    }
+
+    pub fn diffs(&self) -> Vec<Option<Diff>> {
+        let diffs = self.events.iter().filter_map(|event| match event {
+            Event::ToolResult { diff, .. } => Some(diff.clone()),
+            _ => None,
+        });
+        diffs.collect()
+    }
+
+    pub fn asked(&self) -> Vec<Question> {
+        let asked = self.events.iter().filter_map(|event| match event {
+            Event::Question { question } => Some(question.clone()),
+            _ => None,
+        });
+        asked.collect()
+    }
+
+    pub fn warnings(&self) -> Vec<String> {
+        let warnings = self.events.iter().filter_map(|event| match event {
+            Event::Warning { text } => Some(text.clone()),
+            _ => None,
+        });
+        warnings.collect()
     }
 
     pub fn questions(&self) -> usize {
@@ -131,6 +165,19 @@ impl Stage {
         Self::with(text, |options| options, |settings| settings)
     }
 
+    /// Gives the agent toolsets that are not in its file.
+    pub fn with_toolsets(text: &str, toolsets: Vec<Toolset>) -> Self {
+        Self::with_toolsets_only(text, toolsets, None)
+    }
+
+    /// Gives the agent the tools with these names, of toolsets that are not in its file.
+    pub fn with_toolsets_only(text: &str, toolsets: Vec<Toolset>, only: Option<&[String]>) -> Self {
+        let environment = environment();
+        let transport = Transport::live(http::Options::new("test/1", &environment));
+        let more = |agent: Agent| toolsets.into_iter().fold(agent, |agent, set| agent.with_tools(set, only));
+        Self::build_with(text, transport, |settings| settings, &environment, &Choice::default(), more)
+    }
+
     pub fn with(
         text: &str,
         options: impl FnOnce(http::Options) -> http::Options,
@@ -148,9 +195,20 @@ impl Stage {
         environment: &Environment,
         choice: &Choice,
     ) -> Self {
+        Self::build_with(text, transport, settings, environment, choice, |agent| agent)
+    }
+
+    pub fn build_with(
+        text: &str,
+        transport: Transport,
+        settings: impl FnOnce(Settings) -> Settings,
+        environment: &Environment,
+        choice: &Choice,
+        change: impl FnOnce(Agent) -> Agent,
+    ) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let config = config::from_yaml("agent.yaml", text).unwrap();
-        let agent = Agent::new(&config, choice, environment).unwrap();
+        let agent = change(Agent::new(&config, choice, environment).unwrap());
         let (cx, telemetry): (Cx, Capture) = capture();
         let settings = settings(Settings::new(folder.path()).retry(quick()));
         let conversation = Conversation::new(agent, transport, settings, environment, &cx).unwrap();

@@ -35,7 +35,7 @@ fn command(cmd: &str) -> (ToolStatus, String) {
 }
 
 /// Waits for a killed process to be gone, or a zombie that nobody has collected yet.
-fn assert_gone(pid: &str) {
+pub fn assert_gone(pid: &str) {
     let deadline = std::time::Instant::now() + std::time::Duration::from_secs(20);
     loop {
         let state = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();

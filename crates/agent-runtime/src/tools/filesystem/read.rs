@@ -7,7 +7,7 @@ use agent_telemetry::ErrorClass;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::{Failure, MAX_RESULT_BYTES, Work, io_failure, regular_file};
+use super::{Done, Failure, MAX_RESULT_BYTES, Work, io_failure, regular_file};
 use crate::tools::arguments;
 
 /// Bytes of content in one answer; the rest is room for notes and headings.
@@ -27,12 +27,12 @@ struct PathsArguments {
     json: Option<bool>,
 }
 
-pub(super) fn file(value: Value, work: &Work) -> Result<String, Failure> {
+pub(super) fn file(value: Value, work: &Work) -> Result<Done, Failure> {
     let PathArguments { path } = arguments("read_file", value)?;
-    text_of(&path, work, MAX_CONTENT_BYTES)
+    text_of(&path, work, MAX_CONTENT_BYTES).map(Done::Text)
 }
 
-pub(super) fn files(value: Value, work: &Work) -> Result<String, Failure> {
+pub(super) fn files(value: Value, work: &Work) -> Result<Done, Failure> {
     let PathsArguments { paths, json } = arguments("read_multiple_files", value)?;
     if paths.is_empty() {
         return Err(Failure::model(ErrorClass::InvalidArguments, "paths: expected at least one"));
@@ -73,11 +73,11 @@ pub(super) fn files(value: Value, work: &Work) -> Result<String, Failure> {
     };
     match last_failure {
         Some(Failure::Model { class, .. }) if read == 0 => Err(Failure::model(class, text)),
-        _ => Ok(text),
+        _ => Ok(Done::Text(text)),
     }
 }
 
-pub(super) fn list(value: Value, work: &Work) -> Result<String, Failure> {
+pub(super) fn list(value: Value, work: &Work) -> Result<Done, Failure> {
     const MAX_ENTRIES: usize = 1_000;
     let PathArguments { path } = arguments("list_directory", value)?;
     let entries = std::fs::read_dir(work.folder.join(&path)).map_err(|error| io_failure(&path, &error))?;
@@ -97,13 +97,13 @@ pub(super) fn list(value: Value, work: &Work) -> Result<String, Failure> {
     });
     let total = lines.len();
     if total == 0 {
-        return Ok("the folder is empty\n".to_owned());
+        return Ok(Done::Text("the folder is empty\n".to_owned()));
     }
     lines.truncate(MAX_ENTRIES);
     if total > MAX_ENTRIES {
         lines.push(format!("[cut: the first {MAX_ENTRIES} of {total} entries are shown]\n"));
     }
-    Ok(lines.concat())
+    Ok(Done::Text(lines.concat()))
 }
 
 /// Reads at most `limit` bytes of a text file, saying so if there are more.

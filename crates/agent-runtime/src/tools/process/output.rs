@@ -7,7 +7,7 @@ const UTF8_MAX: usize = 4;
 
 /// A text of bounded size: all of it, or its head and tail with a note between them.
 #[derive(Debug)]
-pub(super) struct HeadAndTail {
+pub(in crate::tools) struct HeadAndTail {
     half_chars: usize,
     head: Vec<u8>,
     tail: VecDeque<u8>,
@@ -15,11 +15,11 @@ pub(super) struct HeadAndTail {
 }
 
 impl HeadAndTail {
-    pub(super) fn new(max_chars: usize) -> Self {
+    pub(in crate::tools) fn new(max_chars: usize) -> Self {
         Self { half_chars: max_chars / 2, head: Vec::new(), tail: VecDeque::new(), total: 0 }
     }
 
-    pub(super) fn push(&mut self, bytes: &[u8]) {
+    pub(in crate::tools) fn push(&mut self, bytes: &[u8]) {
         self.total += bytes.len() as u64;
         let room = (self.half_chars * UTF8_MAX).saturating_sub(self.head.len()).min(bytes.len());
         self.head.extend_from_slice(&bytes[..room]);
@@ -28,17 +28,23 @@ impl HeadAndTail {
         self.tail.drain(..excess);
     }
 
-    pub(super) fn finish(mut self) -> String {
+    /// How many bytes there were.
+    pub(in crate::tools) fn total(&self) -> u64 {
+        self.total
+    }
+
+    /// What there is so far.
+    pub(in crate::tools) fn text(&self) -> String {
         let kept = (self.head.len() + self.tail.len()) as u64;
+        let tail: Vec<u8> = self.tail.iter().copied().collect();
         if kept == self.total {
-            self.head.extend(self.tail);
-            let text = String::from_utf8_lossy(&self.head).into_owned();
+            let all = [self.head.as_slice(), &tail].concat();
+            let text = String::from_utf8_lossy(&all).into_owned();
             if text.chars().count() <= 2 * self.half_chars {
                 return text;
             }
             return shorten(&text, &text, self.half_chars);
         }
-        let tail: Vec<u8> = self.tail.into();
         shorten(&String::from_utf8_lossy(&self.head), &String::from_utf8_lossy(&tail), self.half_chars)
     }
 }
