@@ -67,7 +67,7 @@ fn a_whole_file() {
     assert_eq!(root.max_iterations, Some(7));
     assert!(root.add_date && root.add_environment_info);
     assert_eq!(root.toolsets.len(), 2);
-    assert_eq!(root.toolsets[0].kind, ToolsetKind::Filesystem { ignore_vcs: true });
+    assert_eq!(root.toolsets[0].kind, ToolsetKind::Filesystem { ignore_vcs: true, post_edit: Vec::new() });
     assert_eq!(
         root.toolsets[0].tools.as_deref(),
         Some(&["read_file".to_owned(), "list_directory".to_owned()][..])
