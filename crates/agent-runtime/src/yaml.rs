@@ -61,6 +61,10 @@ pub(crate) struct Limits {
     pub(crate) nodes: usize,
 }
 
+/// Levels of lists and mappings. The parser recurses and takes up to 40 KB of stack for a level in a debug build,
+/// which leaves a third of a thread's usual 2 MiB; agent files with large JSON schemas have half as many levels.
+const MAX_DEPTH: usize = 32;
+
 impl Value {
     /// Names the kind, for error texts.
     pub(crate) fn kind(&self) -> &'static str {
@@ -131,7 +135,7 @@ pub(crate) fn parse(text: &str, limits: Limits) -> Result<Node, SyntaxError> {
     }
     let options = serde_saphyr::options! {
         budget: serde_saphyr::budget! {
-            max_depth: 64,
+            max_depth: MAX_DEPTH,
             max_nodes: limits.nodes,
             max_events: limits.nodes.saturating_mul(3),
             max_aliases: 1_000,
@@ -147,11 +151,40 @@ pub(crate) fn parse(text: &str, limits: Limits) -> Result<Node, SyntaxError> {
         Ok(spanned) => Ok(node(spanned)),
         Err(error) => {
             let position = error.location().map(position).unwrap_or_default();
-            let text = error.without_snippet().to_string();
-            // The crate appends its own "at line L, column C"; the position is kept beside the text here.
-            let text = text.split(" at line ").next().unwrap_or_default().to_owned();
-            let text = text.strip_prefix("error: ").map(str::to_owned).unwrap_or(text);
+            let text = worded(error.without_snippet());
             Err(SyntaxError { text, position })
+        }
+    }
+}
+
+/// Says what is wrong in our words, where the crate speaks of its options.
+fn worded(error: &serde_saphyr::Error) -> String {
+    use serde_saphyr::Error;
+    use serde_saphyr::budget::BudgetBreach;
+
+    match error {
+        Error::DuplicateMappingKey { key: Some(key), .. } => format!("the key `{key}` is there twice"),
+        Error::DuplicateMappingKey { key: None, .. } => "a key is there twice".to_owned(),
+        Error::NonFiniteFloat { value, .. } => format!("`{value}` is no number that can be used here"),
+        Error::MultipleDocuments { .. } | Error::Budget { breach: BudgetBreach::Documents { .. }, .. } => {
+            "the file has several documents, one is expected".to_owned()
+        }
+        Error::Budget { breach: BudgetBreach::Depth { .. }, .. } => {
+            format!("the file is deeper than {MAX_DEPTH} levels")
+        }
+        Error::Budget { .. }
+        | Error::AliasReplayLimitExceeded { .. }
+        | Error::AliasExpansionLimitExceeded { .. }
+        | Error::AliasReplayStackDepthExceeded { .. } => {
+            "the file has more values than are accepted, aliases expanded".to_owned()
+        }
+        Error::RecursiveReferencesRequireWeakTypes { .. } => "an anchor stands inside of itself".to_owned(),
+        Error::AliasError { error, .. } => worded(error.without_snippet()),
+        other => {
+            // The crate appends its own "at line L, column C"; the position is kept beside the text here.
+            let text = other.to_string();
+            let text = text.split(" at line ").next().unwrap_or_default();
+            text.strip_prefix("error: ").unwrap_or(text).to_owned()
         }
     }
 }

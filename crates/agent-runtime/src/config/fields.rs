@@ -268,9 +268,16 @@ impl<'a> Fields<'a> {
     /// A whole number of at least `least`.
     pub(super) fn integer(&self, key: &'static str, least: i64) -> Option<i64> {
         let node = self.get(key)?;
-        let Some(value) = node.as_integer() else {
-            self.expected(key, node, "a whole number");
-            return None;
+        let value = match node.value {
+            Value::Integer(value) => value,
+            Value::Float(value) => {
+                self.problem(self.about(key, node, format_args!("expected a whole number, found {value}")));
+                return None;
+            }
+            _ => {
+                self.expected(key, node, "a whole number");
+                return None;
+            }
         };
         if value < least {
             self.problem(self.about(key, node, format_args!("expected {least} or more, found {value}")));

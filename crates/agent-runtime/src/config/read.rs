@@ -48,7 +48,12 @@ pub(super) fn config(file_name: &str, root: &Node) -> Result<Config, Vec<Problem
     if let Some(config) = &config {
         references::check(&reading, config);
     }
-    let problems = reading.problems.into_inner();
+    let mut problems = reading.problems.into_inner();
+    // Agents that could not be read, or stand below another word, are not missing.
+    if problems.is_empty() && config.as_ref().is_some_and(|config| config.agents.is_empty()) {
+        let text = "no agents: the file needs at least one below `agents`";
+        problems.push(Problem::new(root.position, text));
+    }
     match config {
         Some(config) if problems.is_empty() => Ok(Config { uses: reading.uses.into_inner(), ..config }),
         _ => Err(problems),
@@ -76,11 +81,6 @@ fn whole(top: &Fields<'_>, file_name: &str) -> Config {
         |name| Scope::Agent(name.to_owned()),
         |fields, name| agents::agent(fields, name, &surroundings),
     );
-    let no_problems = top.reading.problems.borrow().is_empty();
-    if agents.is_empty() && no_problems {
-        let text = "no agents: the file needs at least one below `agents`";
-        top.problem(Problem::new(top.node.position, text));
-    }
     Config {
         file_name: file_name.to_owned(),
         version: written,

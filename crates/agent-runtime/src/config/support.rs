@@ -325,7 +325,7 @@ impl Config {
 
 fn refused(mut uses: Vec<Unsupported>) -> Vec<Unsupported> {
     uses.retain(|found| !found.feature.runs());
-    uses.sort_by(|a, b| a.position.cmp(&b.position));
+    uses.sort_by_key(|found| found.position);
     uses.dedup();
     uses
 }

@@ -14,6 +14,7 @@ use crate::yaml::{Node, Value};
 pub(super) fn model(fields: &Fields<'_>, name: &str, version: Version) -> ModelConfig {
     let provider_key = if version.is_first() { "type" } else { "provider" };
     let provider = fields.required(provider_key);
+    let model = fields.required("model");
     if version.is_before_2() {
         fields.gone("env", "set variables in the environment, or in a file given with --env-from-file");
     }
@@ -27,7 +28,7 @@ pub(super) fn model(fields: &Fields<'_>, name: &str, version: Version) -> ModelC
     fields.uses(Feature::Routing, "routing");
     ModelConfig {
         name: name.to_owned(),
-        model: fields.required("model"),
+        model,
         temperature: fields.number("temperature"),
         max_tokens: fields.count("max_tokens"),
         top_p: fields.number("top_p"),
