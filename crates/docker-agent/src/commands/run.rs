@@ -15,8 +15,10 @@ use std::fs;
 use std::io;
 use std::path::Path;
 use std::sync::Arc;
+use std::time::Duration;
 
 use agent_runtime::config::{self, Config};
+use agent_runtime::prices::Catalogue;
 use agent_runtime::{
     Agent, AgentError, Approval, Choice, ConfigError, Conversation, Environment, Keys, Recorder, Replayer,
     Settings, Transport, http,
@@ -71,7 +73,10 @@ struct Prepared {
 fn prepare(args: &RunArgs, startup: &Startup, cx: &Cx) -> Result<(Prepared, Console), Failure> {
     let environment = environment(startup)?;
     let config = read_config(&args.agent_file)?;
-    let agent = agent(args, &config, &environment)?;
+    let agent = agent(args, startup, &config, &environment)?;
+    if let Some(auto) = agent.auto() {
+        output::note(format_args!("model {auto}"));
+    }
     let script = Script::new(args)?;
     let (transport, recorder) = transport(args, &agent, &environment)?;
     let folder = args.working_dir.as_deref().unwrap_or(Path::new("."));
@@ -112,8 +117,33 @@ fn read_config(path: &Path) -> Result<Config, Failure> {
     })
 }
 
-fn agent(args: &RunArgs, config: &Config, environment: &Environment) -> Result<Agent, Failure> {
-    let mut choice = Choice::default();
+/// The price catalogue: the built-in one with `prices.json` of the config folder, if there is one, laid over it.
+fn prices(startup: &Startup) -> Result<Catalogue, Failure> {
+    let Some(folder) = startup.config_dir() else { return Ok(Catalogue::bundled().clone()) };
+    let path = folder.join("prices.json");
+    let broken = |error: &dyn std::fmt::Display| {
+        let failure =
+            Failure::new(ErrorClass::Config, format_args!("cannot use {}: {error}", path.display()));
+        failure.hint(
+            "it has to have the form of https://models.dev/api.json; delete it to use the built-in prices",
+        )
+    };
+    let text = match fs::read_to_string(&path) {
+        Ok(text) => text,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Catalogue::bundled().clone()),
+        Err(error) => return Err(broken(&error)),
+    };
+    let newer = Catalogue::from_json(&text).map_err(|error| broken(&error))?;
+    Ok(Catalogue::bundled().clone().updated(newer))
+}
+
+fn agent(
+    args: &RunArgs,
+    startup: &Startup,
+    config: &Config,
+    environment: &Environment,
+) -> Result<Agent, Failure> {
+    let mut choice = Choice::default().prices(prices(startup)?);
     if let Some(name) = &args.agent {
         choice = choice.agent(name);
     }
@@ -150,7 +180,8 @@ fn transport(
         let replayer =
             Replayer::from_yaml(&name, &text).map_err(|error| Failure::new(ErrorClass::Config, error))?;
         output::note(format_args!("answers come from the recording {name}; tools really run"));
-        return Ok((Transport::replaying(Arc::new(replayer)), None));
+        let pace = Duration::from_millis(args.fake_stream.unwrap_or(0));
+        return Ok((Transport::replaying(Arc::new(replayer)).paced(pace), None));
     }
     if let Some(path) = &args.record {
         let name = path.display();
