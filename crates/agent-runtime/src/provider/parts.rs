@@ -27,6 +27,9 @@ pub(super) fn parts<'a>(
         let wanted = mine.iter().filter(|thought| wanted(thought));
         wanted.map(|thought| Part::Thought(&thought.content)).collect()
     };
+    if calls.is_empty() && text.trim().is_empty() {
+        return vec![Part::Text(text)];
+    }
     let mut parts = thoughts(&|thought| !thought.after_text && thought.calls_before == 0);
     if !text.is_empty() || calls.is_empty() {
         parts.push(Part::Text(text));

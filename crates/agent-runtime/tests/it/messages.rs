@@ -227,6 +227,21 @@ fn how_long_to_think_and_in_which_form_to_answer() {
 }
 
 #[test]
+fn a_thought_that_nothing_came_of_is_not_sent_back() {
+    let cut = |text: &str| Message::Assistant {
+        text: text.to_owned(),
+        calls: Vec::new(),
+        reasoning: vec![thought("s")],
+    };
+    let sent = |text: &str| {
+        let messages = [Message::User("u".to_owned()), cut(text), Message::User("v".to_owned())];
+        encoded(&parameters(), &messages, &[])["messages"].to_string().contains("thinking")
+    };
+    assert!(sent("so"));
+    assert!(!sent(" "));
+}
+
+#[test]
 fn a_round_that_began_without_thoughts_goes_on_without() {
     let mut parameters = parameters();
     parameters.thinking = Some(Thinking::Tokens(2_048));
