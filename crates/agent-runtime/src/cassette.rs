@@ -5,15 +5,14 @@
 //! wording and number are a program's own), never by what a tool answered. Each interaction is used once.
 //! Headers are never written, and known keys are masked.
 
+mod key;
 mod read;
 mod write;
 
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
-use serde_json::Value;
-
-use crate::provider::endpoint::path_of;
+use key::Key;
 
 pub use read::CassetteError;
 pub use write::Recorder;
@@ -45,14 +44,6 @@ struct Recorded {
     interaction: Interaction,
     key: Key,
     used: bool,
-}
-
-/// What a request is matched by.
-#[derive(Clone, Debug, PartialEq, Eq)]
-struct Key {
-    path: String,
-    last_user_message: Option<String>,
-    messages: usize,
 }
 
 impl Replayer {
@@ -99,49 +90,5 @@ impl Replayer {
                 format!("{}: all {} interactions were used, none answers {asked}", self.name, tape.len())
             }
         })
-    }
-}
-
-impl Key {
-    fn of(url: &str, body: &str) -> Self {
-        let body: Value = serde_json::from_str(body).unwrap_or(Value::Null);
-        let messages: Vec<&Value> = body
-            .get("messages")
-            .and_then(Value::as_array)
-            .into_iter()
-            .flatten()
-            .filter(|message| !matches!(role(message), "system" | "developer"))
-            .collect();
-        let last_user_message =
-            messages.iter().rev().find(|message| role(message) == "user").map(|m| text(m));
-        Self { path: path_of(url).to_owned(), last_user_message, messages: messages.len() }
-    }
-
-    fn describe(&self) -> String {
-        let said = match &self.last_user_message {
-            Some(text) => {
-                let short: String = text.chars().take(60).collect();
-                let dots = if short.len() < text.len() { "…" } else { "" };
-                format!("last user message {:?}", format!("{short}{dots}"))
-            }
-            None => "no user message".to_owned(),
-        };
-        format!("{} with {} messages, {said}", self.path, self.messages)
-    }
-}
-
-fn role(message: &Value) -> &str {
-    message.get("role").and_then(Value::as_str).unwrap_or_default()
-}
-
-/// The text of a message: a string, or the text parts of a list.
-fn text(message: &Value) -> String {
-    match message.get("content") {
-        Some(Value::String(text)) => text.trim().to_owned(),
-        Some(Value::Array(parts)) => {
-            let parts: String = parts.iter().filter_map(|part| part.get("text")?.as_str()).collect();
-            parts.trim().to_owned()
-        }
-        _ => String::new(),
     }
 }

@@ -15,6 +15,7 @@ pub mod error;
 pub mod fallback;
 pub mod fenced;
 pub mod model;
+mod parts;
 pub mod responses;
 pub mod retry;
 pub mod thinking;

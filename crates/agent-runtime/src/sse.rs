@@ -16,10 +16,15 @@ pub struct SseEvent {
     pub data: String,
 }
 
-/// A line of the stream is longer than anything a provider sends.
+/// Largest event that is accepted, in bytes: its lines together.
+const MAX_EVENT_BYTES: usize = 2 * MAX_LINE_BYTES;
+
+/// A line or an event of the stream is longer than anything a provider sends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("a line of the answer is longer than {MAX_LINE_BYTES} bytes")]
-pub struct LineTooLong;
+#[error(
+    "an event of the answer is longer than {MAX_EVENT_BYTES} bytes, or a line of it than {MAX_LINE_BYTES}"
+)]
+pub struct TooLong;
 
 /// Turns bytes into events.
 #[derive(Debug, Default)]
@@ -36,8 +41,8 @@ impl Decoder {
     ///
     /// # Errors
     ///
-    /// A line that never ends; the decoder is of no use afterwards.
-    pub fn feed(&mut self, bytes: &[u8]) -> Result<Vec<SseEvent>, LineTooLong> {
+    /// A line or an event that never ends; the decoder is of no use afterwards.
+    pub fn feed(&mut self, bytes: &[u8]) -> Result<Vec<SseEvent>, TooLong> {
         let mut events = Vec::new();
         let mut rest = bytes;
         if std::mem::take(&mut self.after_carriage_return) {
@@ -75,9 +80,10 @@ impl Decoder {
         self.end_of_event()
     }
 
-    fn push(&mut self, bytes: &[u8]) -> Result<(), LineTooLong> {
-        if self.line.len() + bytes.len() > MAX_LINE_BYTES {
-            return Err(LineTooLong);
+    fn push(&mut self, bytes: &[u8]) -> Result<(), TooLong> {
+        let event = self.data.as_ref().map_or(0, String::len);
+        if self.line.len() + bytes.len() > MAX_LINE_BYTES || event + bytes.len() > MAX_EVENT_BYTES {
+            return Err(TooLong);
         }
         self.line.extend_from_slice(bytes);
         Ok(())

@@ -52,7 +52,7 @@ pub struct Transport(Way);
 enum Way {
     Live(Arc<Http>),
     Recording(Arc<Http>, Arc<Recorder>),
-    Replaying(Arc<Replayer>),
+    Replaying { replayer: Arc<Replayer>, pace: Duration },
 }
 
 /// The head of an answer, with its body still to come.
@@ -68,7 +68,16 @@ pub(crate) struct Incoming {
 pub(crate) enum Body {
     Live(http::Body),
     Recorded(Box<Recorded>),
-    Replayed(Option<Bytes>),
+    Replayed(Replayed),
+}
+
+/// A recorded body that is still to be handed out.
+#[derive(Debug)]
+pub(crate) struct Replayed {
+    rest: Bytes,
+    begun: bool,
+    /// How long is waited before every line of data but the first.
+    pace: Duration,
 }
 
 /// A live body whose bytes are kept; they are written when it ends, or when it is dropped.
@@ -97,13 +106,22 @@ impl Transport {
     /// A recording; no network.
     #[must_use]
     pub fn replaying(replayer: Arc<Replayer>) -> Self {
-        Self(Way::Replaying(replayer))
+        Self(Way::Replaying { replayer, pace: Duration::ZERO })
+    }
+
+    /// Waits so long before each further line of data of a replayed answer, as a model that speaks would.
+    #[must_use]
+    pub fn paced(self, pace: Duration) -> Self {
+        match self.0 {
+            Way::Replaying { replayer, .. } => Self(Way::Replaying { replayer, pace }),
+            other => Self(other),
+        }
     }
 
     /// Tells whether answers come from a recording, where waiting between attempts is pointless.
     #[must_use]
     pub fn is_replay(&self) -> bool {
-        matches!(self.0, Way::Replaying(_))
+        matches!(self.0, Way::Replaying { .. })
     }
 
     pub(crate) async fn send(&self, request: &Outgoing) -> Result<Incoming, TransportError> {
@@ -132,10 +150,11 @@ impl Transport {
                 }));
                 Ok(Incoming { status: answer.status, retry_after: answer.retry_after, body })
             }
-            Way::Replaying(replayer) => {
+            Way::Replaying { replayer, pace } => {
                 let interaction =
                     replayer.answer(&request.url, &request.body).map_err(TransportError::Cassette)?;
-                let body = Body::Replayed(Some(Bytes::from(interaction.response_body)));
+                let rest = Bytes::from(interaction.response_body);
+                let body = Body::Replayed(Replayed { rest, begun: false, pace: *pace });
                 // Headers are not recorded; that a request was repeated is seen by the next interaction.
                 let retry_after = (interaction.code == 429).then_some(Duration::ZERO);
                 Ok(Incoming { status: interaction.code, retry_after, body })
@@ -149,7 +168,7 @@ impl Body {
     pub(crate) async fn chunk(&mut self) -> Result<Option<Bytes>, TransportError> {
         match self {
             Self::Live(body) => body.chunk().await,
-            Self::Replayed(bytes) => Ok(bytes.take()),
+            Self::Replayed(replayed) => Ok(replayed.next().await),
             Self::Recorded(recorded) => {
                 let chunk = recorded.body.chunk().await?;
                 match &chunk {
@@ -176,6 +195,34 @@ impl Body {
         }
         Ok(String::from_utf8_lossy(&bytes).into_owned())
     }
+}
+
+impl Replayed {
+    async fn next(&mut self) -> Option<Bytes> {
+        if self.rest.is_empty() {
+            return None;
+        }
+        if self.pace.is_zero() {
+            return Some(std::mem::take(&mut self.rest));
+        }
+        if std::mem::replace(&mut self.begun, true) {
+            tokio::time::sleep(self.pace).await;
+        }
+        let end = end_of_data_line(&self.rest);
+        Some(self.rest.split_to(end))
+    }
+}
+
+/// Where the first line of data ends, its line feed included; the end if there is none.
+fn end_of_data_line(bytes: &[u8]) -> usize {
+    let mut end = 0;
+    for line in bytes.split_inclusive(|byte| *byte == b'\n') {
+        end += line.len();
+        if line.starts_with(b"data:") {
+            return end;
+        }
+    }
+    end
 }
 
 impl Recorded {

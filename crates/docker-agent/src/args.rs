@@ -82,6 +82,9 @@ pub(crate) struct RunArgs {
     /// Answer from a recording instead of a model; tools really run
     #[arg(long, value_name = "FILE")]
     pub(crate) fake: Option<PathBuf>,
+    /// Let a recording speak as slowly as a model: so many milliseconds between its lines [default: 15]
+    #[arg(long, value_name = "MS", requires = "fake", num_args = 0..=1, require_equals = true, default_missing_value = "15")]
+    pub(crate) fake_stream: Option<u64>,
     /// Where tools work [default: the current folder]
     #[arg(long, value_name = "DIR")]
     pub(crate) working_dir: Option<PathBuf>,

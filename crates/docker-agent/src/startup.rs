@@ -3,7 +3,7 @@
 //! Everything is read once. Nothing is written before [`Startup::begin`], and then only the notice's memory.
 
 use std::io;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use agent_telemetry::consent::State;
 use agent_telemetry::{Dirs, Inputs, Telemetry};
@@ -89,6 +89,11 @@ impl Startup {
     /// A handle that decides anew, after something was saved.
     pub(crate) fn decide_again(&self) -> Telemetry {
         handle(&self.inputs, &self.dirs, None)
+    }
+
+    /// The folder of settings, if there is one on this machine.
+    pub(crate) fn config_dir(&self) -> Option<&Path> {
+        self.dirs.config.as_deref()
     }
 
     /// Whether docker called us.

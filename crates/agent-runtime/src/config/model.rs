@@ -123,7 +123,7 @@ pub struct ProviderConfig {
     pub position: Position,
 }
 
-/// Which of OpenAI's APIs a provider speaks.
+/// Which API a provider speaks.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
 #[non_exhaustive]
 pub enum ApiType {
@@ -134,12 +134,18 @@ pub enum ApiType {
     /// Responses.
     #[serde(rename = "openai_responses")]
     Responses,
+    /// Anthropic's messages.
+    #[serde(rename = "anthropic_messages")]
+    Messages,
 }
 
 impl ApiType {
     /// The words of the schema.
-    pub(super) const WORDS: &[(&str, Self)] =
-        &[("openai_chatcompletions", Self::ChatCompletions), ("openai_responses", Self::Responses)];
+    pub(super) const WORDS: &[(&str, Self)] = &[
+        ("openai_chatcompletions", Self::ChatCompletions),
+        ("openai_responses", Self::Responses),
+        ("anthropic_messages", Self::Messages),
+    ];
 }
 
 impl Effort {

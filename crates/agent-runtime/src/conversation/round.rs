@@ -184,15 +184,11 @@ impl Turn<'_> {
         let is_delegation = delegation::is_offered(&call.name, &self.seat().agent.config);
         let tool = self.seat().agent.toolbox.get(&call.name).filter(|_| !is_delegation).map(Arc::clone);
         if tool.is_none() && !is_delegation {
-            self.thread.report.tool(None).end(Outcome::Failed(ErrorClass::NotFound));
+            self.report_unrun(call, Outcome::Failed(ErrorClass::NotFound));
             return Answered::new(ToolStatus::Error, self.no_such_tool(&call.name));
         }
-        let refuse = |turn: &Self, outcome| match &tool {
-            Some(tool) => turn.thread.report.tool(Some(tool.as_ref())).end(outcome),
-            None => turn.thread.report.delegation(&call.name).end(outcome),
-        };
         if !arguments.is_object() {
-            refuse(self, Outcome::Failed(ErrorClass::InvalidArguments));
+            self.report_unrun(call, Outcome::Failed(ErrorClass::InvalidArguments));
             let text = format!("invalid arguments for {}: expected a JSON object", call.name);
             return Answered::new(ToolStatus::Error, text);
         }
@@ -201,7 +197,7 @@ impl Turn<'_> {
         match self.decide(&call.name, arguments, &access) {
             Decision::Allow => {}
             Decision::Deny(pattern) => {
-                refuse(self, Outcome::Denied);
+                self.report_unrun(call, Outcome::Denied);
                 let text = format!("denied: the permissions of this agent forbid it (`{pattern}`)");
                 return Answered::new(ToolStatus::Denied, text);
             }
@@ -210,7 +206,7 @@ impl Turn<'_> {
                 Some(Answer::All) => all_from_now_on = true,
                 other => {
                     let (outcome, answered) = not_allowed(other);
-                    refuse(self, outcome);
+                    self.report_unrun(call, outcome);
                     return answered;
                 }
             },
@@ -230,16 +226,25 @@ impl Turn<'_> {
         self.seat().agent.rules.decide(call, self.thread.approval)
     }
 
+    /// Counts a call that is not run.
+    fn report_unrun(&self, call: &ToolCall, outcome: Outcome) {
+        let agent = &self.seat().agent;
+        let report = if delegation::is_offered(&call.name, &agent.config) {
+            self.thread.report.delegation(&call.name)
+        } else {
+            self.thread.report.tool(agent.toolbox.get(&call.name).map(Arc::as_ref))
+        };
+        report.end(outcome);
+    }
+
     fn not_run(&self, call: &ToolCall) -> Answered {
-        let tool = self.seat().agent.toolbox.get(&call.name);
-        self.thread.report.tool(tool.map(Arc::as_ref)).end(Outcome::Cancelled);
+        self.report_unrun(call, Outcome::Cancelled);
         Answered::new(ToolStatus::Cancelled, "[not run: the turn was ended]")
     }
 
     fn repeated(&mut self, call: &ToolCall) -> Answered {
         let text = format!("the model made the same call {MAX_REPEATS} times in a row: {}", call.name);
-        let tool = self.seat().agent.toolbox.get(&call.name);
-        self.thread.report.tool(tool.map(Arc::as_ref)).end(Outcome::Failed(ErrorClass::Limit));
+        self.report_unrun(call, Outcome::Failed(ErrorClass::Limit));
         let _stop = self.stop_at_limit(text.clone());
         let answered = Answered::new(ToolStatus::Error, format!("[not run: {text}]"));
         Answered { stop: Some(TurnOutcome::Limit), ..answered }

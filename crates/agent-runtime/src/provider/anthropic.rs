@@ -10,7 +10,8 @@ use serde_json::{Map, Value, json};
 
 pub use decode::Decoder;
 
-use super::{Effort, Message, Parameters, Reasoning, Request, Thinking, ToolDefinition};
+use super::parts::{Part, parts};
+use super::{Effort, Message, Parameters, Request, Thinking, ToolDefinition};
 
 /// The limit of an answer where neither the file nor the price catalogue knows one.
 pub const DEFAULT_MAX_TOKENS: u64 = 32_000;
@@ -115,10 +116,16 @@ fn turns<'a>(messages: impl Iterator<Item = &'a Message>, parameters: &Parameter
     for message in messages {
         let (role, blocks) = match message {
             Message::System(_) => continue,
-            Message::User(text) => ("user", text_block(text).into_iter().collect()),
+            Message::User(text) => ("user", text_block(text).into_iter().collect::<Vec<_>>()),
             Message::Tool { call_id, text } => ("user", vec![tool_result(call_id, text)]),
-            Message::Assistant { .. } => ("assistant", assistant_blocks(message, parameters)),
+            Message::Assistant { text, calls, reasoning } => {
+                let parts = parts(text, calls, reasoning, &parameters.origin);
+                ("assistant", parts.into_iter().filter_map(answer_block).collect())
+            }
         };
+        if blocks.is_empty() {
+            continue;
+        }
         match turns.last_mut() {
             Some(last) if last["role"] == role => {
                 if let Some(known) = last["content"].as_array_mut() {
@@ -128,30 +135,18 @@ fn turns<'a>(messages: impl Iterator<Item = &'a Message>, parameters: &Parameter
             _ => turns.push(json!({ "role": role, "content": blocks })),
         }
     }
-    turns.retain(|turn| turn["content"].as_array().is_some_and(|blocks| !blocks.is_empty()));
     turns
 }
 
-fn assistant_blocks(message: &Message, parameters: &Parameters) -> Vec<Value> {
-    let Message::Assistant { text, calls, reasoning } = message else { return Vec::new() };
-    let mine: Vec<&Reasoning> =
-        reasoning.iter().filter(|thought| thought.origin == parameters.origin).collect();
-    let thoughts = |after_text: bool, calls_before: usize| {
-        mine.iter()
-            .filter(move |thought| thought.after_text == after_text && thought.calls_before == calls_before)
-            .map(|thought| thought.content.clone())
-    };
-    let mut blocks: Vec<Value> = thoughts(false, 0).collect();
-    blocks.extend(text_block(text));
-    blocks.extend(thoughts(true, 0));
-    for (position, call) in calls.iter().enumerate() {
-        if position > 0 {
-            blocks.extend(thoughts(false, position).chain(thoughts(true, position)));
+fn answer_block(part: Part<'_>) -> Option<Value> {
+    match part {
+        Part::Thought(thought) => Some(thought.clone()),
+        Part::Text(text) => text_block(text),
+        Part::Call(call) => {
+            let input = call.arguments_object();
+            Some(json!({ "type": "tool_use", "id": call.id, "name": call.name, "input": input }))
         }
-        let input = call.arguments_object();
-        blocks.push(json!({ "type": "tool_use", "id": call.id, "name": call.name, "input": input }));
     }
-    blocks
 }
 
 /// A block of text; the format refuses blank ones.

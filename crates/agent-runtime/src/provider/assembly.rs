@@ -2,7 +2,13 @@
 
 use std::collections::BTreeSet;
 
-use super::{Delta, FinishReason, Origin, Reasoning, Reply, ToolCall, ToolCallDelta, ToolDefinition, fenced};
+use super::{
+    Delta, FinishReason, Origin, ProviderError, Reasoning, Reply, ToolCall, ToolCallDelta, ToolDefinition,
+    fenced,
+};
+
+/// More calls than any model makes in one answer.
+const MAX_CALLS: usize = 256;
 
 /// Puts the pieces of one answer together.
 #[derive(Debug, Default)]
@@ -33,7 +39,11 @@ impl Assembler {
     }
 
     /// Adds a piece.
-    pub fn add(&mut self, delta: &Delta) {
+    ///
+    /// # Errors
+    ///
+    /// An answer that makes calls without end.
+    pub fn add(&mut self, delta: &Delta) -> Result<(), ProviderError> {
         match delta {
             Delta::Model(model) => self.reply.model = Some(model.clone()),
             Delta::Text(text) => {
@@ -47,11 +57,12 @@ impl Assembler {
                 calls_before: self.reply.calls.len(),
                 content: content.clone(),
             }),
-            Delta::ToolCall(call) => self.add_call(call),
+            Delta::ToolCall(call) => self.add_call(call)?,
             Delta::Usage(usage) => self.reply.usage = Some(*usage),
             Delta::Finish(finish) => self.reply.finish = Some(*finish),
             Delta::Error(_) | Delta::Done => {}
         }
+        Ok(())
     }
 
     /// Tells whether something arrived that only a whole answer has.
@@ -92,7 +103,7 @@ impl Assembler {
         reply
     }
 
-    fn add_call(&mut self, delta: &ToolCallDelta) {
+    fn add_call(&mut self, delta: &ToolCallDelta) -> Result<(), ProviderError> {
         let position = match (delta.index, &delta.id) {
             (Some(index), _) => self.indexes.iter().rposition(|known| *known == Some(index)),
             (None, Some(id)) => self.reply.calls.iter().rposition(|call| call.id == *id),
@@ -104,11 +115,18 @@ impl Assembler {
             let other = delta.id.as_ref().is_some_and(|id| !known.is_empty() && id != known);
             !(other && delta.name.is_some())
         });
-        let position = position.unwrap_or_else(|| {
-            self.reply.calls.push(ToolCall::default());
-            self.indexes.push(delta.index);
-            self.reply.calls.len() - 1
-        });
+        let position = match position {
+            Some(position) => position,
+            None if self.reply.calls.len() == MAX_CALLS => {
+                let text = format!("the answer asks for more than {MAX_CALLS} tools");
+                return Err(ProviderError::Protocol(text));
+            }
+            None => {
+                self.reply.calls.push(ToolCall::default());
+                self.indexes.push(delta.index);
+                self.reply.calls.len() - 1
+            }
+        };
         let call = &mut self.reply.calls[position];
         if let Some(id) = &delta.id
             && call.id.is_empty()
@@ -121,5 +139,6 @@ impl Assembler {
             call.name.clone_from(name);
         }
         call.arguments.push_str(&delta.arguments);
+        Ok(())
     }
 }

@@ -229,7 +229,7 @@ impl Client {
                         // Some servers keep the connection open after this.
                         Delta::Done => return Ok(()),
                         delta => {
-                            assembler.add(&delta);
+                            assembler.add(&delta)?;
                             observer.delta(&delta);
                         }
                     }

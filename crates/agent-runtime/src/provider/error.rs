@@ -214,7 +214,7 @@ fn status_of_words(kind: &str, code: &str) -> Option<u16> {
         ("permission", 403),
         ("not_found", 404),
         ("timeout", 504),
-        ("invalid_request", 400),
+        ("invalid", 400),
         ("overloaded", 529),
         ("server_error", 500),
     ];

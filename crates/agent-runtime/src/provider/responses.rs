@@ -10,7 +10,8 @@ use serde_json::{Map, Value, json};
 
 pub use decode::Decoder;
 
-use super::{Message, OutputSchema, Reasoning, Request, Thinking, ToolDefinition};
+use super::parts::{Part, parts};
+use super::{Message, OutputSchema, Request, Thinking, ToolDefinition};
 
 /// Writes the body of a request.
 #[must_use]
@@ -65,32 +66,22 @@ fn items(message: &Message, request: &Request<'_>) -> Vec<Value> {
             vec![json!({ "type": "function_call_output", "call_id": call_id, "output": text })]
         }
         Message::Assistant { text, calls, reasoning } => {
-            let mine: Vec<&Reasoning> =
-                reasoning.iter().filter(|thought| thought.origin == request.parameters.origin).collect();
-            let thoughts = |after_text: bool, calls_before: usize| {
-                let here = mine.iter().filter(move |thought| {
-                    thought.after_text == after_text && thought.calls_before == calls_before
-                });
-                here.map(|thought| thought.content.clone())
-            };
-            let mut items: Vec<Value> = thoughts(false, 0).collect();
-            if !text.is_empty() || calls.is_empty() {
-                items.push(said("assistant", "output_text", text));
-            }
-            items.extend(thoughts(true, 0));
-            for (position, call) in calls.iter().enumerate() {
-                if position > 0 {
-                    items.extend(thoughts(false, position).chain(thoughts(true, position)));
-                }
-                items.push(json!({
-                    "type": "function_call",
-                    "call_id": call.id,
-                    "name": call.name,
-                    "arguments": call.arguments_text(),
-                }));
-            }
-            items
+            let parts = parts(text, calls, reasoning, &request.parameters.origin);
+            parts.into_iter().map(answer_item).collect()
         }
+    }
+}
+
+fn answer_item(part: Part<'_>) -> Value {
+    match part {
+        Part::Thought(thought) => thought.clone(),
+        Part::Text(text) => said("assistant", "output_text", text),
+        Part::Call(call) => json!({
+            "type": "function_call",
+            "call_id": call.id,
+            "name": call.name,
+            "arguments": call.arguments_text(),
+        }),
     }
 }
 

@@ -2,6 +2,7 @@
 
 use std::os::unix::fs::PermissionsExt;
 use std::sync::Arc;
+use std::time::Duration;
 
 use agent_runtime::{
     Agent, Choice, Environment, Event, Keys, Recorder, Replayer, ToolStatus, Transport, TurnOutcome, http,
@@ -9,7 +10,8 @@ use agent_runtime::{
 use proptest::prelude::*;
 use serde_json::{Value, json};
 
-use crate::server::{Script, Server, calls, done, finish, says, text};
+use crate::server::format::{End, Format};
+use crate::server::{Script, Server, calls, done, finish, says, sse, text};
 use crate::setup::{Notes, Stage, agent_file, environment};
 
 const FILE: &str =
@@ -192,6 +194,126 @@ fn recordings_of_the_go_program_play() {
     assert_eq!(replayer.remaining(), 0);
 }
 
+/// An agent file with a model of each format, all of them at the providers' usual addresses.
+fn usual(format: Format) -> String {
+    let model = match format {
+        Format::Chat => "openai/gpt-4o",
+        Format::Responses => "openai/gpt-4.1",
+        Format::Messages => "anthropic/claude-sonnet-4-5",
+    };
+    format!("agents: {{ root: {{ model: {model}, toolsets: [{{ type: filesystem }}] }} }}")
+}
+
+fn replay_as(format: Format, cassette: &str, pace: Duration) -> (Stage, Arc<Replayer>) {
+    let replayer = Arc::new(Replayer::from_yaml("tape.yaml", cassette).unwrap());
+    let transport = Transport::replaying(Arc::clone(&replayer)).paced(pace);
+    let choice = Choice::default().keys(Keys::Unused);
+    let stage = Stage::build(&usual(format), transport, |s| s, &Environment::default(), &choice);
+    (stage, replayer)
+}
+
+/// Records two turns, the first with two calls in one answer.
+fn record_as(format: Format) -> (String, Vec<Value>) {
+    let ask = format.calls(&[
+        ("c1", "read_file", json!({ "path": "a" })),
+        ("c2", "list_directory", json!({ "path": "." })),
+    ]);
+    let server = Server::start([ask, format.says("one"), format.says("two")]);
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("tape.yaml");
+    let environment = environment();
+    let recorder = Arc::new(Recorder::create(&path, Vec::new()).unwrap());
+    let transport = Transport::recording(http::Options::new("test/1", &environment), recorder);
+    let text = format!(
+        "agents: {{ root: {{ model: m, toolsets: [{{ type: filesystem }}] }} }}\nmodels: {{ m: {{ {} }} }}",
+        format.model(&server.base_url)
+    );
+    let mut stage = Stage::build(&text, transport, |s| s, &environment, &Choice::default());
+    stage.write("a", "content of a");
+    let mut notes = Notes::default();
+    assert_eq!(stage.turn("first", &mut notes), TurnOutcome::Completed, "{:?}", notes.errors());
+    assert_eq!(stage.turn("second", &mut notes), TurnOutcome::Completed, "{:?}", notes.errors());
+    (std::fs::read_to_string(path).unwrap(), comparable(&notes))
+}
+
+#[test]
+fn every_format_is_recorded_and_plays_back() {
+    for format in Format::ALL {
+        let (cassette, recorded) = record_as(format);
+        let (mut stage, replayer) = replay_as(format, &cassette, Duration::ZERO);
+        stage.write("a", "content of a");
+        let mut notes = Notes::default();
+        assert_eq!(stage.turn("first", &mut notes), TurnOutcome::Completed, "{:?}", notes.errors());
+        assert_eq!(stage.turn("second", &mut notes), TurnOutcome::Completed, "{:?}", notes.errors());
+        let (mut played, mut recorded) = (comparable(&notes), recorded);
+        for usage in played.iter_mut().chain(&mut recorded) {
+            usage.as_object_mut().unwrap().remove("model");
+        }
+        assert_eq!(played, recorded, "{format:?}");
+        assert_eq!(replayer.remaining(), 0, "{format:?}");
+        let (mut stage, _) = replay_as(format, &cassette, Duration::ZERO);
+        let mut notes = Notes::default();
+        assert_eq!(stage.turn("other", &mut notes), TurnOutcome::Failed);
+        let (_, text) = notes.errors().remove(0);
+        let path = format.path();
+        assert_eq!(
+            text,
+            format!(
+                "tape.yaml: no interaction answers {path} with 1 messages, last user message \"other\"; the next unused one, interaction 0, answers {path} with 1 messages, last user message \"first\""
+            )
+        );
+    }
+}
+
+#[test]
+fn a_recording_may_speak_as_slowly_as_a_model() {
+    for format in Format::ALL {
+        let (cassette, _) = record_as(format);
+        let pace = Duration::from_millis(2);
+        let (mut stage, _) = replay_as(format, &cassette, pace);
+        let started = std::time::Instant::now();
+        let mut notes = Notes::default();
+        assert_eq!(stage.turn("first", &mut notes), TurnOutcome::Completed);
+        let lines = cassette.split("id: 2\n").next().unwrap().matches(" data: ").count();
+        // The first line of each answer comes at once, and what follows the last word is not waited for.
+        let pauses = u32::try_from(lines - 4).unwrap();
+        assert!(started.elapsed() >= pace * pauses, "{:?} for {pauses} pauses", started.elapsed());
+        assert_eq!(notes.text(), "one");
+    }
+}
+
+/// Requests as other programs write them: tool results in one message or many, thoughts and text as separate items.
+#[test]
+fn conversations_are_counted_by_what_was_said_not_by_how_it_is_packed() {
+    let tape = |url: &str, body: &str, answer: &str| {
+        let answer = answer.replace('\n', "\n            ");
+        format!(
+            "version: 2\ninteractions:\n    - id: 0\n      request:\n        url: {url}\n        body: '{body}'\n      response:\n        body: |+\n            {answer}\n        code: 200\n"
+        )
+    };
+    let events =
+        |format: Format| sse(&[format.begin(), format.text(0, "ok"), format.end(End::Said)].concat());
+    let cases = [
+        (
+            Format::Messages,
+            "https://api.anthropic.com/v1/messages?beta=true",
+            r#"{"system":[{"type":"text","text":"x"}],"messages":[{"role":"user","content":[{"type":"text","text":"hi","cache_control":{"type":"ephemeral"}}]}]}"#,
+        ),
+        (
+            Format::Responses,
+            "https://api.openai.com/v1/responses",
+            r#"{"input":[{"role":"system","content":[{"type":"input_text","text":"x"}]},{"role":"user","content":[{"type":"input_text","text":"hi"}]}]}"#,
+        ),
+        (Format::Responses, "https://api.openai.com/v1/responses", r#"{"input":"hi","instructions":"x"}"#),
+    ];
+    for (format, url, body) in cases {
+        let (mut stage, replayer) = replay_as(format, &tape(url, body, &events(format)), Duration::ZERO);
+        let mut notes = Notes::default();
+        assert_eq!(stage.turn("hi", &mut notes), TurnOutcome::Completed, "{:?}", notes.errors());
+        assert_eq!((notes.text().as_str(), replayer.remaining()), ("ok", 0));
+    }
+}
+
 /// Recorded from a real server: llama.cpp with Qwen2.5-Coder-0.5B-Instruct, which writes its calls into the text.
 const LLAMA_CPP: &str = include_str!("../data/llama-cpp-fenced-call.yaml");
 
@@ -212,6 +334,37 @@ fn a_real_conversation_of_a_small_local_model_plays() {
     // Its second answer ran into the token limit.
     assert!(notes.events.iter().any(|event| matches!(event, Event::Warning { .. })));
     assert_eq!(replayer.remaining(), 0);
+}
+
+/// Recorded from the same server with a 1.5B model, in each format.
+#[test]
+fn a_real_server_in_each_format_plays() {
+    let tapes = [
+        (Format::Chat, include_str!("../data/llama-cpp-chat.yaml")),
+        (Format::Responses, include_str!("../data/llama-cpp-responses.yaml")),
+        (Format::Messages, include_str!("../data/llama-cpp-messages.yaml")),
+    ];
+    for (format, tape) in tapes {
+        let (mut stage, replayer) = replay_as(format, tape, Duration::ZERO);
+        stage.write("notes.txt", "the answer is 42\n");
+        let mut notes = Notes::default();
+        assert_eq!(
+            stage.turn("List the files in .", &mut notes),
+            TurnOutcome::Completed,
+            "{:?}",
+            notes.errors()
+        );
+        let listed = ("list_directory".to_owned(), ToolStatus::Ok, "FILE notes.txt\n".to_owned());
+        assert_eq!(notes.results(), [listed], "{format:?}");
+        assert_eq!(notes.text(), "Yes, the file \"notes.txt\" is in the current directory.", "{format:?}");
+        let usages = notes.events.iter().filter_map(|event| match event {
+            Event::Usage { call, .. } => Some((call.input_tokens, call.output_tokens, call.cached_tokens)),
+            _ => None,
+        });
+        // The formats tell the same counts in different ways.
+        assert_eq!(usages.collect::<Vec<_>>(), [(225, 20, 215), (281, 15, 241)], "{format:?}");
+        assert_eq!(replayer.remaining(), 0);
+    }
 }
 
 #[test]

@@ -27,7 +27,7 @@ fn deltas(events: &[String]) -> Vec<Delta> {
 fn reply_with(tools: &[ToolDefinition], events: &[String]) -> Reply {
     let mut assembler = Assembler::default();
     for delta in deltas(events) {
-        assembler.add(&delta);
+        assembler.add(&delta).unwrap();
     }
     let mut next = 0;
     assembler.finish(tools, || {

@@ -9,7 +9,6 @@ mod support;
 mod written;
 
 use agent_runtime::config;
-use agent_runtime::provider::endpoint::Auth;
 use agent_runtime::{Agent, AgentError, Choice, Config, Environment, Keys};
 
 fn read(text: &str) -> Config {
@@ -52,66 +51,6 @@ fn a_missing_key_is_named_before_anything_starts() {
     let text = "agents: { root: { model: openai/gpt-4o } }";
     let replay = Choice::default().keys(Keys::Unused);
     assert!(Agent::new(&read(text), &replay, &Environment::default()).is_ok());
-}
-
-fn endpoint(text: &str, list: &[(&str, &str)]) -> (String, &'static str) {
-    let config = read(text);
-    let model = &config.models[0];
-    let endpoint =
-        agent_runtime::provider::Endpoint::resolve(&config, model, &variables(list), Keys::Required).unwrap();
-    let auth = match endpoint.auth {
-        Auth::None => "none",
-        Auth::Bearer(_) => "bearer",
-        Auth::ApiKey(_) => "api-key",
-    };
-    (endpoint.url, auth)
-}
-
-#[test]
-fn addresses_and_who_gets_a_key() {
-    let of = |model: &str, list: &[(&str, &str)]| {
-        endpoint(
-            &format!("agents: {{ root: {{ model: m }} }}\nmodels: {{ m: {{ model: x, {model} }} }}"),
-            list,
-        )
-    };
-    let key = [("OPENAI_API_KEY", "k"), ("AZURE_API_KEY", "k")];
-    assert_eq!(
-        of("provider: openai", &key),
-        ("https://api.openai.com/v1/chat/completions".to_owned(), "bearer")
-    );
-    assert_eq!(
-        of("provider: ollama", &[]),
-        ("http://localhost:11434/v1/chat/completions".to_owned(), "none")
-    );
-    assert_eq!(
-        of("provider: dmr", &[("MODEL_RUNNER_HOST", "http://runner:1/")]),
-        ("http://runner:1/engines/v1/chat/completions".to_owned(), "none")
-    );
-    assert_eq!(
-        of(
-            "provider: azure, base_url: 'https://r.example/openai/deployments/d', provider_opts: { api_version: '2024-10-21' }",
-            &key
-        ),
-        (
-            "https://r.example/openai/deployments/d/chat/completions?api-version=2024-10-21".to_owned(),
-            "api-key"
-        )
-    );
-    // This machine may have the usual key; another host only if the file says so.
-    assert_eq!(of("provider: openai, base_url: 'http://127.0.0.1:9/v1/'", &key).1, "bearer");
-    assert_eq!(of("provider: openai, base_url: 'http://127.0.0.1:9/v1/'", &[]).1, "none");
-    assert_eq!(of("provider: openai, base_url: 'https://elsewhere.example/v1'", &key).1, "none");
-    assert_eq!(of("provider: openai, base_url: 'https://127.0.0.1.example/v1'", &key).1, "none");
-    assert_eq!(of("provider: openai, base_url: 'https://localhost@elsewhere.example/v1'", &key).1, "none");
-    assert_eq!(
-        of("provider: openai, base_url: 'https://elsewhere.example/v1', token_key: OPENAI_API_KEY", &key).1,
-        "bearer"
-    );
-    assert_eq!(
-        of("provider: whatever, base_url: 'http://h/v1'", &key),
-        ("http://h/v1/chat/completions".to_owned(), "none")
-    );
 }
 
 #[test]

@@ -140,7 +140,6 @@ fn what_a_model_does_not_take_is_said_before_anything_starts() {
         refused("provider: anthropic, model: claude-opus-4-7, thinking_budget: 4096"),
         refused(&format!("{anthropic}, thinking_budget: 4096, max_tokens: 4096")),
         refused(&format!("{anthropic}, thinking_budget: 4096, temperature: 0.2")),
-        refused(&format!("{responses}, provider_opts: {{ api_type: soap }}")),
         refused(&format!("{responses}, provider_opts: {{ interleaved_thinking: true }}")),
         refused(&format!("{responses}, provider_opts: {{ top_k: 5 }}")),
         refused("provider: openai, model: gpt-4o, provider_opts: { top_k: many }"),
@@ -158,7 +157,6 @@ fn what_a_model_does_not_take_is_said_before_anything_starts() {
     model `m`: thinking_budget 4096: this model takes an effort: low, medium, high, xhigh, max, or adaptive
     model `m`: max_tokens 4096 leaves no room beside a thinking_budget of 4096 tokens
     model `m`: temperature has to be 1 where thinking_budget is set
-    model `m`: unknown provider_opts.api_type "soap"; it is openai_chatcompletions, openai_responses or anthropic_messages
     model `m`: provider_opts.interleaved_thinking means nothing to openai (openai_responses)
     model `m`: provider_opts.top_k means nothing to openai (openai_responses)
     model `m`: provider_opts.top_k cannot be "many"

@@ -4,17 +4,25 @@
 
 mod cassettes;
 mod chat;
+mod compaction;
 mod config;
 mod conversations;
 mod endpoints;
+mod fallback;
 mod filesystem;
+mod formats;
 mod jobs;
+mod messages;
 mod permissions;
 mod prices;
 mod provider_errors;
+mod responses;
+mod rubbish;
 mod server;
 mod setup;
 mod shell;
 mod sse;
+mod stored;
+mod teams;
 mod telemetry;
 mod toolsets;

@@ -1,7 +1,10 @@
 //! A scripted provider: a real HTTP server on loopback that answers each request with the next script.
 //!
-//! Every request body is checked on arrival for what providers check: each tool call has exactly one answer,
-//! after it, and no answer lacks its call; arguments in the history are JSON objects.
+//! Every request body is checked on arrival for what providers check; see `rules`. `format` has the same answers in
+//! each of the three wire formats.
+
+pub mod format;
+mod rules;
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{TcpListener, TcpStream};
@@ -21,6 +24,10 @@ pub enum Script {
     Refusal(u16, Vec<(&'static str, String)>, String),
     /// Sends the first events, then waits for the gate, then sends the rest.
     Gated(Vec<String>, Receiver<()>, Vec<String>),
+    /// Answers with these bytes, one at a time.
+    Dripping(Vec<u8>),
+    /// Sends these bytes and then nothing, with the connection open until the client closes it.
+    Stuck(Vec<u8>),
     /// Sends these events and breaks the connection.
     Broken(Vec<String>),
     /// Closes the connection without a word.
@@ -54,7 +61,7 @@ impl Server {
                 let (s, p, scripts) = (Arc::clone(&s), Arc::clone(&p), Arc::clone(&scripts));
                 thread::spawn(move || {
                     let Some(request) = read_request(&stream) else { return };
-                    check(&request.body, &mut p.lock().unwrap());
+                    rules::check(&request.path, &request.body, &mut p.lock().unwrap());
                     s.lock().unwrap().push(request);
                     let script = scripts.lock().unwrap().pop_front();
                     match script {
@@ -108,43 +115,6 @@ fn read_request(stream: &TcpStream) -> Option<Seen> {
     Some(Seen { path, headers, body: serde_json::from_slice(&body).ok()? })
 }
 
-fn check(body: &Value, problems: &mut Vec<String>) {
-    let empty = Vec::new();
-    let messages = body["messages"].as_array().unwrap_or(&empty);
-    let mut open: Vec<String> = Vec::new();
-    let mut used = std::collections::BTreeSet::new();
-    for message in messages {
-        if message["role"] == "tool" {
-            let id = message["tool_call_id"].as_str().unwrap_or_default();
-            match open.iter().position(|known| known == id) {
-                Some(position) => drop(open.remove(position)),
-                None => problems.push(format!("an answer without its call: {message}")),
-            }
-            continue;
-        }
-        if !open.is_empty() {
-            problems.push(format!("calls without an answer: {open:?}"));
-        }
-        for call in message["tool_calls"].as_array().unwrap_or(&empty) {
-            let id = call["id"].as_str().unwrap_or_default().to_owned();
-            if id.is_empty() || !used.insert(id.clone()) {
-                problems.push(format!("a call without an id of its own: {call}"));
-            }
-            let arguments = call["function"]["arguments"].as_str().unwrap_or_default();
-            if !serde_json::from_str::<Value>(arguments).is_ok_and(|value| value.is_object()) {
-                problems.push(format!("arguments that are no JSON object: {call}"));
-            }
-            open.push(id);
-        }
-    }
-    if !open.is_empty() {
-        problems.push(format!("calls without an answer: {open:?}"));
-    }
-    if messages.last().is_some_and(|message| message["role"] == "assistant") {
-        problems.push("the last message is the model's own".to_owned());
-    }
-}
-
 fn play(script: Script, mut stream: TcpStream) {
     let head = "HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\nconnection: close\r\n\r\n";
     // A client that has gone is a test's business, not the server's.
@@ -180,14 +150,29 @@ fn play(script: Script, mut stream: TcpStream) {
                 stream.write_all(head.as_bytes())?;
                 stream.write_all(sse(&events).as_bytes())
             }
+            Script::Dripping(bytes) => {
+                stream.set_nodelay(true)?;
+                stream.write_all(head.as_bytes())?;
+                bytes.chunks(1).try_for_each(|byte| stream.write_all(byte))
+            }
+            Script::Stuck(bytes) => {
+                stream.write_all(head.as_bytes())?;
+                stream.write_all(&bytes)?;
+                stream.read(&mut [0]).map(drop)
+            }
             Script::Hangup => Ok(()),
         }
     })();
 }
 
-/// The bytes of a stream of events.
+/// The bytes of a stream of events; those that have a type of their own are named by it.
 pub fn sse(events: &[String]) -> String {
-    events.iter().map(|event| format!("data: {event}\n\n")).collect()
+    let event = |data: &String| {
+        let json: Value = serde_json::from_str(data).unwrap_or_default();
+        let name = json["type"].as_str().map(|kind| format!("event: {kind}\n")).unwrap_or_default();
+        format!("{name}data: {data}\n\n")
+    };
+    events.iter().map(event).collect()
 }
 
 /// A gate and its handle.

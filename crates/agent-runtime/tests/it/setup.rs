@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use agent_runtime::{
     Agent, Answer, BoxFuture, Cancel, Choice, Confirmation, Conversation, Diff, Environment, Event, Frontend,
-    Question, Reply, RetryPolicy, Settings, ToolStatus, Toolset, Transport, TurnOutcome, config, http,
+    Question, Reply, RetryPolicy, Settings, Team, ToolStatus, Toolset, Transport, TurnOutcome, config, http,
 };
 use agent_telemetry::Cx;
 use agent_telemetry::testing::{Capture, capture};
@@ -188,6 +188,15 @@ impl Stage {
         Self::build(text, transport, settings, &environment, &Choice::default())
     }
 
+    /// A conversation with an agent and everybody it can pass work to.
+    pub fn with_team(text: &str, settings: impl FnOnce(Settings) -> Settings) -> Self {
+        let environment = environment();
+        let transport = Transport::live(http::Options::new("test/1", &environment));
+        let config = config::from_yaml("agent.yaml", text).unwrap();
+        let team = Team::new(&config, &Choice::default(), &environment).unwrap();
+        Self::around(team, transport, settings, &environment)
+    }
+
     pub fn build(
         text: &str,
         transport: Transport,
@@ -206,12 +215,21 @@ impl Stage {
         choice: &Choice,
         change: impl FnOnce(Agent) -> Agent,
     ) -> Self {
-        let folder = tempfile::tempdir().unwrap();
         let config = config::from_yaml("agent.yaml", text).unwrap();
         let agent = change(Agent::new(&config, choice, environment).unwrap());
+        Self::around(agent.into(), transport, settings, environment)
+    }
+
+    fn around(
+        team: Team,
+        transport: Transport,
+        settings: impl FnOnce(Settings) -> Settings,
+        environment: &Environment,
+    ) -> Self {
+        let folder = tempfile::tempdir().unwrap();
         let (cx, telemetry): (Cx, Capture) = capture();
         let settings = settings(Settings::new(folder.path()).retry(quick()));
-        let conversation = Conversation::new(agent, transport, settings, environment, &cx).unwrap();
+        let conversation = Conversation::new(team, transport, settings, environment, &cx).unwrap();
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
         Self { folder, conversation, telemetry, cancel: Cancel::new(), runtime }
     }

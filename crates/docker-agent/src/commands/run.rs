@@ -16,11 +16,13 @@ use std::fs;
 use std::io;
 use std::path::Path;
 use std::sync::Arc;
+use std::time::Duration;
 
+use agent_runtime::prices::Catalogue;
 use agent_runtime::tools::folder::WorkingFolder;
 use agent_runtime::{
     Agent, AgentError, Approval, Choice, Config, Conversation, Environment, Keys, Recorder, Replayer,
-    Settings, Transport, http,
+    Settings, Team, Transport, http,
 };
 use agent_telemetry::{Cx, Ended, ErrorClass};
 
@@ -72,15 +74,18 @@ struct Prepared {
 fn prepare(args: &RunArgs, startup: &Startup, cx: &Cx) -> Result<(Prepared, Console), Failure> {
     let environment = environment(startup)?;
     let config = agent_file::read(&args.agent_file)?;
-    let agent = agent(args, &config, &environment)?;
+    let team = team(args, startup, &config, &environment)?;
+    for auto in team.agents().filter_map(Agent::auto) {
+        output::note(format_args!("model {auto}"));
+    }
     let script = Script::new(args)?;
-    let (transport, recorder) = transport(args, &agent, &environment)?;
+    let (transport, recorder) = transport(args, team.first(), &environment)?;
     let folder = working_folder(args)?;
     let approval = if args.yolo { Approval::All } else { Approval::Each };
     let settings =
         Settings::new(folder.path()).approval(approval).today(jiff::Zoned::now().date().to_string());
-    let welcome = agent.welcome_message().map(str::to_owned);
-    let conversation = Conversation::new(agent, transport, settings, &environment, cx)
+    let welcome = team.first().welcome_message().map(str::to_owned);
+    let conversation = Conversation::new(team, transport, settings, &environment, cx)
         .map_err(|error| cannot_work_in(folder.path(), &error))?;
     let sink: Box<dyn Sink> = if args.json { Box::new(json::Lines) } else { Box::new(text::Text::new()) };
     let may_ask = !args.exec && !args.json && output::stdin_is_terminal();
@@ -107,8 +112,33 @@ fn environment(startup: &Startup) -> Result<Environment, Failure> {
     Ok(files.into_iter().fold(environment, Environment::with_file))
 }
 
-fn agent(args: &RunArgs, config: &Config, environment: &Environment) -> Result<Agent, Failure> {
-    let mut choice = Choice::default();
+/// The price catalogue: the built-in one with `prices.json` of the config folder, if there is one, laid over it.
+fn prices(startup: &Startup) -> Result<Catalogue, Failure> {
+    let Some(folder) = startup.config_dir() else { return Ok(Catalogue::bundled().clone()) };
+    let path = folder.join("prices.json");
+    let broken = |error: &dyn std::fmt::Display| {
+        let failure =
+            Failure::new(ErrorClass::Config, format_args!("cannot use {}: {error}", path.display()));
+        failure.hint(
+            "it has to have the form of https://models.dev/api.json; delete it to use the built-in prices",
+        )
+    };
+    let text = match fs::read_to_string(&path) {
+        Ok(text) => text,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Catalogue::bundled().clone()),
+        Err(error) => return Err(broken(&error)),
+    };
+    let newer = Catalogue::from_json(&text).map_err(|error| broken(&error))?;
+    Ok(Catalogue::bundled().clone().updated(newer))
+}
+
+fn team(
+    args: &RunArgs,
+    startup: &Startup,
+    config: &Config,
+    environment: &Environment,
+) -> Result<Team, Failure> {
+    let mut choice = Choice::default().prices(prices(startup)?);
     if let Some(name) = &args.agent {
         choice = choice.agent(name);
     }
@@ -118,7 +148,7 @@ fn agent(args: &RunArgs, config: &Config, environment: &Environment) -> Result<A
     if args.fake.is_some() {
         choice = choice.keys(Keys::Unused);
     }
-    Agent::new(config, &choice, environment).map_err(|error| {
+    Team::new(config, &choice, environment).map_err(|error| {
         let failure = match error.class() {
             ErrorClass::Usage => Failure::usage(&error),
             class => Failure::new(class, &error),
@@ -145,7 +175,8 @@ fn transport(
         let replayer =
             Replayer::from_yaml(&name, &text).map_err(|error| Failure::new(ErrorClass::Config, error))?;
         output::note(format_args!("answers come from the recording {name}; tools really run"));
-        return Ok((Transport::replaying(Arc::new(replayer)), None));
+        let pace = Duration::from_millis(args.fake_stream.unwrap_or(0));
+        return Ok((Transport::replaying(Arc::new(replayer)).paced(pace), None));
     }
     if let Some(path) = &args.record {
         let name = path.display();

@@ -10,6 +10,7 @@ mod p7_visible;
 mod p8_wrapped;
 mod p9_free;
 mod page;
+mod real_model;
 mod run;
 mod server;
 mod setup;

@@ -37,6 +37,7 @@ fn wire(api_type: ApiType) -> Wire {
     match api_type {
         ApiType::ChatCompletions => Wire::ChatCompletions,
         ApiType::Responses => Wire::Responses,
+        ApiType::Messages => Wire::Messages,
     }
 }
 

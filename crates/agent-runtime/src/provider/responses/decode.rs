@@ -3,7 +3,9 @@
 //! Every part comes up to three times: in pieces, whole when its item ends, and again in the last event. What has
 //! been handed on is remembered, so that servers which leave out one or the other are understood alike.
 
-use serde_json::Value;
+use std::collections::BTreeMap;
+
+use serde_json::{Value, json};
 
 use super::super::wire::{Payload, payload};
 use super::super::{Delta, FinishReason, ProviderError, ToolCallDelta, Usage};
@@ -14,13 +16,13 @@ use crate::sse::SseEvent;
 pub struct Decoder {
     model_seen: bool,
     items: Vec<Item>,
+    positions: BTreeMap<Key, usize>,
     thought_before: bool,
 }
 
 /// What was handed on of one item of the output.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 struct Item {
-    key: Key,
     call: bool,
     named: bool,
     text: bool,
@@ -29,7 +31,7 @@ struct Item {
 }
 
 /// What tells items apart: their place, or what they are called.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 enum Key {
     Index(u64),
     Id(String),
@@ -61,12 +63,12 @@ impl Decoder {
                 self.arguments(&data, text_of(&data["delta"]), &mut deltas);
             }
             "response.function_call_arguments.done" => {
-                let item = self.item(&data, None);
+                let item = self.item(&data);
                 if !self.items[item].arguments {
                     self.arguments(&data, written(&data["arguments"]), &mut deltas);
                 }
             }
-            "response.output_item.done" => self.item_done(&data, None, &mut deltas),
+            "response.output_item.done" => self.item_done(&data, &mut deltas),
             "response.completed" | "response.incomplete" | "response.failed" | "response.done" => {
                 self.end(&data["response"], &mut deltas);
             }
@@ -90,7 +92,7 @@ impl Decoder {
     }
 
     fn item_added(&mut self, data: &Value, deltas: &mut Vec<Delta>) {
-        let position = self.item(data, None);
+        let position = self.item(data);
         let item = &data["item"];
         if item["type"] == "function_call" {
             self.name_call(position, item, deltas);
@@ -98,7 +100,7 @@ impl Decoder {
     }
 
     fn text(&mut self, data: &Value, text: Option<String>, deltas: &mut Vec<Delta>) {
-        let position = self.item(data, None);
+        let position = self.item(data);
         if let Some(text) = text {
             self.items[position].text = true;
             deltas.push(Delta::Text(text));
@@ -106,7 +108,7 @@ impl Decoder {
     }
 
     fn arguments(&mut self, data: &Value, arguments: Option<String>, deltas: &mut Vec<Delta>) {
-        let position = self.item(data, None);
+        let position = self.item(data);
         if let Some(arguments) = arguments {
             let item = &mut self.items[position];
             item.arguments = true;
@@ -115,9 +117,9 @@ impl Decoder {
         }
     }
 
-    /// Hands on what of a finished item was not handed on in pieces; `place` is for items that are not numbered.
-    fn item_done(&mut self, data: &Value, place: Option<u64>, deltas: &mut Vec<Delta>) {
-        let position = self.item(data, place);
+    /// Hands on what of a finished item was not handed on in pieces.
+    fn item_done(&mut self, data: &Value, deltas: &mut Vec<Delta>) {
+        let position = self.item(data);
         if std::mem::replace(&mut self.items[position].whole, true) {
             return;
         }
@@ -153,12 +155,10 @@ impl Decoder {
 
     fn end(&mut self, response: &Value, deltas: &mut Vec<Delta>) {
         self.model(response, deltas);
-        for (place, item) in response["output"].as_array().into_iter().flatten().enumerate() {
-            // An answer that came in items is not read twice; the places of a server that does not count may differ.
-            if !self.items.iter().any(|known| known.whole) || place >= self.items.len() {
-                let data = serde_json::json!({ "output_index": place, "item": item });
-                self.item_done(&data, Some(place as u64), deltas);
-            }
+        // An answer that came in items is not read twice.
+        let known = if self.items.iter().any(|item| item.whole) { self.items.len() } else { 0 };
+        for (place, item) in response["output"].as_array().into_iter().flatten().enumerate().skip(known) {
+            self.item_done(&json!({ "output_index": place, "item": item }), deltas);
         }
         deltas.extend(usage(&response["usage"]).map(Delta::Usage));
         let reason = response["incomplete_details"]["reason"].as_str();
@@ -179,20 +179,21 @@ impl Decoder {
     }
 
     /// The item that an event speaks of; a new one if it was not spoken of before.
-    fn item(&mut self, data: &Value, place: Option<u64>) -> usize {
+    fn item(&mut self, data: &Value) -> usize {
         let id = text_of(&data["item_id"]).or_else(|| text_of(&data["item"]["id"]));
-        let key = match (data["output_index"].as_u64().or(place), id) {
-            (Some(index), _) => Key::Index(index),
-            (None, Some(id)) => Key::Id(id),
+        let key = match (data["output_index"].as_u64(), id, self.items.len()) {
+            (Some(index), _, _) => Key::Index(index),
+            (None, Some(id), _) => Key::Id(id),
+            (None, None, 0) => Key::Index(0),
             // Nothing to go by: what comes belongs to what came last.
-            (None, None) => self.items.last().map_or(Key::Index(0), |last| last.key.clone()),
+            (None, None, known) => return known - 1,
         };
-        if let Some(position) = self.items.iter().position(|item| item.key == key) {
-            return position;
+        let next = self.items.len();
+        let position = *self.positions.entry(key).or_insert(next);
+        if position == next {
+            self.items.push(Item::default());
         }
-        let item = Item { key, call: false, named: false, text: false, arguments: false, whole: false };
-        self.items.push(item);
-        self.items.len() - 1
+        position
     }
 }
 

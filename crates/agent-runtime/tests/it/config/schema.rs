@@ -62,7 +62,9 @@ fn a_whole_file_that_runs() {
     let environment = variables(&[("OPENAI_API_KEY", "k"), ("USER_NAME", "Ada")]);
     let agent = agent(FULL, &environment).unwrap();
     assert_eq!(agent.welcome_message(), Some("Hello Ada!"));
-    assert_eq!(agent.tools(), ["read_file", "list_directory", "shell"]);
+    let of_the_shell =
+        ["shell", "run_background_job", "list_background_jobs", "view_background_job", "stop_background_job"];
+    assert_eq!(agent.tools(), [&["read_file", "list_directory"][..], &of_the_shell].concat());
     assert_eq!(agent.model(), "openai/gpt-4o");
     assert!(agent.is_priced());
 }

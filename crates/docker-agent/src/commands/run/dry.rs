@@ -2,7 +2,7 @@
 
 use agent_telemetry::Ended;
 
-use super::{agent, environment, transport, working_folder};
+use super::{environment, team, transport, working_folder};
 use crate::args::RunArgs;
 use crate::startup::Startup;
 use crate::wrapper::Outcome;
@@ -12,10 +12,11 @@ use crate::{agent_file, output};
 pub(super) fn run(args: &RunArgs, startup: &Startup) -> Outcome {
     let environment = environment(startup)?;
     let config = agent_file::read(&args.agent_file)?;
-    let agent = agent(args, &config, &environment)?;
+    let team = team(args, startup, &config, &environment)?;
+    let agent = team.first();
     if args.fake.is_some() {
         // A recording is read, to see whether it can be; a file to record to is not made.
-        transport(args, &agent, &environment)?;
+        transport(args, agent, &environment)?;
     }
     let folder = working_folder(args)?;
     let (name, model, tools) = (agent.name(), agent.model(), agent.tools().len());

@@ -66,6 +66,10 @@ impl Sink for Text {
                 let text = shortened(text);
                 output::line(Look::Warning, format_args!("again in {pause_ms} ms: {text}"));
             }
+            Event::Fallback { from, to, text, .. } => {
+                let (from, to, text) = (shortened(from), shortened(to), shortened(text));
+                output::line(Look::Warning, format_args!("{from} does not answer, asking {to}: {text}"));
+            }
             Event::Warning { text } => output::warning(output::harmless(text)),
             Event::Error { text, .. } => output::error(output::harmless(text), None),
             _ => {}
