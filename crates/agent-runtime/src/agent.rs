@@ -2,7 +2,7 @@
 
 use agent_telemetry::ErrorClass;
 
-use crate::config::template::{Places, Template, expand_env};
+use crate::config::template::{Places, Template, expand_env, expand_value};
 use crate::config::{self, AgentConfig, Config, ModelConfig, ModelRef, ToolsetKind, Unsupported};
 use crate::environment::Environment;
 use crate::provider::endpoint::{self, EndpointError, Keys};
@@ -147,7 +147,7 @@ impl Agent {
                     filesystem::add_to(&mut toolbox, wanted, *ignore_vcs);
                 }
                 ToolsetKind::Shell { env } if wanted("shell") => {
-                    let env = env.iter().map(|(name, value)| (name.clone(), expand_env(value, lookup)));
+                    let env = env.iter().map(|(name, value)| (name.clone(), expand_value(value, lookup)));
                     toolbox.add(Box::new(Shell { env: env.collect() }));
                 }
                 // The other kinds were refused above.

@@ -145,7 +145,7 @@ impl Feature {
             Self::Skills => Later("skills", "put what the agent has to know into `instruction`"),
             Self::Hooks => Later("hooks", "leave them out"),
             Self::Code => {
-                Later("code in a template", "only ${env.NAME} and ${env.NAME || \"default\"} are replaced")
+                Later("code in a template", "${env.NAME} and ${env.NAME || \"default\"} are what is replaced")
             }
             // Toolsets
             Self::FilesystemToolset => Runs("toolset `filesystem`"),

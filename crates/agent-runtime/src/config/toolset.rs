@@ -57,7 +57,7 @@ pub enum ToolsetKind {
     },
     /// Commands.
     Shell {
-        /// Variables set for every command; `${env.NAME}` not yet replaced.
+        /// Variables set for every command; `$NAME` and `${env.NAME}` not yet replaced.
         #[serde(serialize_with = "written::variables")]
         env: BTreeMap<String, String>,
     },
@@ -66,7 +66,7 @@ pub enum ToolsetKind {
         /// The tools.
         #[serde(serialize_with = "written::by_name")]
         shell: Vec<ScriptTool>,
-        /// Variables set for every one; `${env.NAME}` not yet replaced.
+        /// Variables set for every one; `$NAME` and `${env.NAME}` not yet replaced.
         #[serde(serialize_with = "written::variables")]
         env: BTreeMap<String, String>,
     },
@@ -127,7 +127,7 @@ pub enum ToolsetKind {
         /// Its arguments.
         #[serde(serialize_with = "written::arguments", skip_serializing_if = "Vec::is_empty")]
         args: Vec<String>,
-        /// Its variables; `${env.NAME}` not yet replaced.
+        /// Its variables; `$NAME` and `${env.NAME}` not yet replaced.
         #[serde(serialize_with = "written::variables", skip_serializing_if = "BTreeMap::is_empty")]
         env: BTreeMap<String, String>,
         /// Endings of the files that it knows.
@@ -175,7 +175,7 @@ pub struct ScriptTool {
     pub args: Map<String, Value>,
     /// Arguments that must be given; absent in the file means all.
     pub required: Vec<String>,
-    /// Variables set for the command; `${env.NAME}` not yet replaced.
+    /// Variables set for the command; `$NAME` and `${env.NAME}` not yet replaced.
     #[serde(serialize_with = "written::variables", skip_serializing_if = "BTreeMap::is_empty")]
     pub env: BTreeMap<String, String>,
     /// Where it runs; absent means the working folder.
@@ -227,7 +227,7 @@ pub struct McpServer {
     /// How it is reached.
     #[serde(flatten)]
     pub source: McpSource,
-    /// Variables of its process; `${env.NAME}` not yet replaced.
+    /// Variables of its process; `$NAME` and `${env.NAME}` not yet replaced.
     #[serde(serialize_with = "written::variables", skip_serializing_if = "BTreeMap::is_empty")]
     pub env: BTreeMap<String, String>,
     /// What to install if the program is not there.

@@ -31,8 +31,8 @@ models:
         unsupported(text),
         [
             "agent.yaml:6: skills in agents.root.skills (put what the agent has to know into `instruction`)",
-            "agent.yaml:7: code in a template `${new Date()}` in agents.root.welcome_message (only ${env.NAME} and \
-             ${env.NAME || \"default\"} are replaced)",
+            "agent.yaml:7: code in a template `${new Date()}` in agents.root.welcome_message (${env.NAME} and \
+             ${env.NAME || \"default\"} are what is replaced)",
             "agent.yaml:9: toolset `mcp` from Docker's catalogue in agents.root.toolsets[0] (start the server with \
              `command`, as in `docker run -i --rm mcp/NAME`)",
             "agent.yaml:11: toolset `memory` in agents.root.toolsets[1] (let the agent keep notes in a file)",
