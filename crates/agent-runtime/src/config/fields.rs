@@ -31,6 +31,7 @@ pub(super) struct Reference {
     pub(super) name: String,
     pub(super) path: String,
     pub(super) position: crate::yaml::Position,
+    pub(super) scope: Scope,
 }
 
 /// What a reference stands for.
@@ -170,6 +171,7 @@ impl<'a> Fields<'a> {
             name: name.to_owned(),
             path: self.path_of(key),
             position: node.position,
+            scope: self.scope.clone(),
         });
     }
 

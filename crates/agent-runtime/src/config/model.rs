@@ -1,5 +1,7 @@
 //! What a file says about models and providers.
 
+use std::collections::BTreeMap;
+
 use serde::{Serialize, Serializer};
 use serde_json::{Map, Value};
 
@@ -39,6 +41,9 @@ pub struct ModelConfig {
     /// The variable that holds the key, instead of the provider's usual one.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub token_key: Option<String>,
+    /// Headers of every request; `$NAME` and `${env.NAME}` not yet replaced.
+    #[serde(serialize_with = "written::headers", skip_serializing_if = "BTreeMap::is_empty")]
+    pub headers: BTreeMap<String, String>,
     /// Whether the model may ask for several tools at once; absent leaves it to the provider, whose default is yes.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub parallel_tool_calls: Option<bool>,
@@ -118,6 +123,9 @@ pub struct ProviderConfig {
     /// The variable that holds its key; none means no key is sent.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub token_key: Option<String>,
+    /// Headers of every request; `$NAME` and `${env.NAME}` not yet replaced.
+    #[serde(serialize_with = "written::headers", skip_serializing_if = "BTreeMap::is_empty")]
+    pub headers: BTreeMap<String, String>,
     /// Where the provider stands in the file.
     #[serde(skip)]
     pub position: Position,

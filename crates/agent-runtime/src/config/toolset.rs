@@ -184,7 +184,7 @@ pub struct ScriptTool {
 }
 
 /// One HTTP request as a tool.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize)]
 #[non_exhaustive]
 pub struct ApiTool {
     /// The tool's name.
@@ -212,10 +212,11 @@ pub struct ApiTool {
 }
 
 /// The kinds of request of an `api` tool.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "UPPERCASE")]
 #[expect(missing_docs, reason = "the words speak for themselves")]
 pub enum Method {
+    #[default]
     Get,
     Post,
 }

@@ -34,7 +34,10 @@ fn what_would_stop_a_run_is_found() {
     refused(&[], "the variable CHAT_KEY is not set");
     refused(&["--fake", "missing.yaml"], "cannot read missing.yaml");
     refused(&["--model", "ollama/x", "--working-dir", "nowhere"], "cannot work in nowhere");
-    refused(&["--model", "google/x"], "not supported yet: agent.yaml:3: provider `google`");
+    refused(
+        &["--model", "google/x"],
+        "not supported yet: agent.yaml: provider `google` in the model that was asked for",
+    );
     refused(&["--env-from-file", "missing.env"], "missing.env");
     assert_eq!(home.run(&["run", &file, "--dry-run", "--agent", "nobody"]).code, 2);
 }

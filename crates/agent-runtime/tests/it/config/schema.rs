@@ -159,6 +159,7 @@ models:
     model: gpt-4o
     base_url: https://h.example/v1
     token_key: K
+    headers: { X: $Y }
     top_p: 1
     frequency_penalty: 0.5
     presence_penalty: -0.5
@@ -174,6 +175,7 @@ providers:
         (model.top_p, model.presence_penalty, model.track_usage),
         (Some(1.0), Some(-0.5), Some(false))
     );
+    assert_eq!(model.headers["X"], "$Y");
     assert_eq!(model.api_version.as_deref(), Some("2024-10-21"));
     assert_eq!(model.api_type, Some(ApiType::Responses));
     assert_eq!(model.provider_opts["region"], json!("x"));

@@ -92,11 +92,33 @@ fn another_model_is_looked_at_instead() {
     assert_eq!(with("openai/gpt-4o"), Ok("openai/gpt-4o".to_owned()));
     assert_eq!(
         with("amazon-bedrock/x"),
-        Err("not supported yet: agent.yaml:1: provider `amazon-bedrock` in agents.root.model (use another \
+        Err("not supported yet: agent.yaml: provider `amazon-bedrock` in the model that was asked for (use another \
              provider)"
             .to_owned())
     );
     assert_eq!(with("gpt"), Err("no model `gpt` in agent.yaml, and it is no provider/model".to_owned()));
+}
+
+#[test]
+fn models_are_looked_at_wherever_they_are_named() {
+    let text = "\
+agents:
+  root:
+    model: mistral/x
+    fallback: { models: [google/a, own/b] }
+    toolsets: [{ type: think, model: google/c }, { type: model_picker, models: [google/d] }]
+  idle: {}
+providers: { own: { base_url: 'http://h/v1' } }
+";
+    let list = unsupported(text);
+    for part in [
+        "agent.yaml:4: provider `google` in agents.root.fallback.models",
+        "agent.yaml:5: provider `google` in agents.root.toolsets[0].model",
+        "agent.yaml:5: provider `google` in agents.root.toolsets[1].models",
+    ] {
+        assert!(list.iter().any(|line| line.starts_with(part)), "{part} in {list:?}");
+    }
+    assert_eq!(list.iter().filter(|line| line.contains("provider")).count(), 3, "{list:?}");
 }
 
 #[test]
