@@ -59,15 +59,6 @@ pub struct ModelConfig {
     /// Other models for messages like these; this one answers the rest.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub routing: Vec<RoutingRule>,
-    /// The effort of `thinking_budget`, for wires that take a word.
-    #[serde(skip)]
-    pub reasoning_effort: Option<String>,
-    /// `provider_opts.api_version` (azure).
-    #[serde(skip)]
-    pub api_version: Option<String>,
-    /// `provider_opts.api_type`, if given.
-    #[serde(skip)]
-    pub api_type: Option<ApiType>,
     /// Where the model stands in the file.
     #[serde(skip)]
     pub position: Position,

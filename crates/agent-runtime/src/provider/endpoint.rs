@@ -5,7 +5,7 @@ use std::net::IpAddr;
 use agent_telemetry::Provider;
 
 use super::Parameters;
-use crate::config::{Config, ModelConfig};
+use crate::config::{Config, ModelConfig, ThinkingBudget};
 use crate::environment::{Environment, Secret};
 
 /// Where to send requests for one model, and how to sign them.
@@ -154,7 +154,7 @@ impl Endpoint {
             Some(key) => Auth::Bearer(key),
         };
         Ok(Self {
-            url: chat_url(&base_url, model.api_version.as_deref()),
+            url: chat_url(&base_url, api_version(model).as_deref()),
             auth,
             provider: known.map_or(Provider::Custom, |known| known.telemetry),
             provider_name: model.provider.clone(),
@@ -181,7 +181,10 @@ pub fn parameters(model: &ModelConfig) -> Parameters {
         presence_penalty: model.presence_penalty,
         max_tokens: model.max_tokens,
         parallel_tool_calls: model.parallel_tool_calls,
-        reasoning_effort: model.reasoning_effort.clone(),
+        reasoning_effort: match model.thinking_budget {
+            Some(ThinkingBudget::Effort(effort)) => Some(effort.word().to_owned()),
+            _ => None,
+        },
         include_usage: model.track_usage.unwrap_or(true),
         limit_is_completion_tokens: matches!(model.provider.as_str(), "openai" | "azure") && thinks,
     }
@@ -194,6 +197,12 @@ fn model_runner(environment: &Environment) -> String {
         Some(host) => format!("http://{}/engines/v1", host.trim_end_matches('/')),
         None => "http://127.0.0.1:12434/engines/v1".to_owned(),
     }
+}
+
+/// `provider_opts.api_version`, which may look like a number (azure).
+fn api_version(model: &ModelConfig) -> Option<String> {
+    let version = model.provider_opts.get("api_version")?;
+    Some(version.as_str().map_or_else(|| version.to_string(), str::to_owned))
 }
 
 fn chat_url(base_url: &str, api_version: Option<&str>) -> String {

@@ -136,3 +136,29 @@ agents:
 ";
     assert_eq!(unsupported(text), [] as [String; 0]);
 }
+
+#[test]
+fn a_toolset_that_runs_brings_its_tools() {
+    let toolsets = [
+        "{ type: filesystem }",
+        "{ type: shell }",
+        "{ type: shell, tools: [run_background_job] }",
+        "{ type: script, shell: { ip: { cmd: x } } }",
+        "{ type: think }",
+        "{ type: todo }",
+        "{ type: tasks }",
+        "{ type: memory }",
+        "{ type: fetch }",
+        "{ type: api, api_config: { name: n, endpoint: 'https://h.example' } }",
+        "{ type: user_prompt }",
+        "{ type: model_picker, models: [ollama/x] }",
+        "{ type: background_agents }",
+    ];
+    for toolset in toolsets {
+        let text = format!("agents: {{ root: {{ model: ollama/x, toolsets: [{toolset}] }} }}");
+        match agent(&text, &Environment::default()) {
+            Ok(agent) => assert!(!agent.tools().is_empty(), "{toolset} is neither refused nor there"),
+            Err(error) => assert!(error.to_string().starts_with("not supported yet: "), "{error}"),
+        }
+    }
+}
