@@ -40,8 +40,12 @@ use event::{CallUsage, Frontend, TurnOutcome};
 use history::History;
 use reporting::Report;
 pub use settings::Settings;
+
 use totals::Totals;
 use turn::Turn;
+
+/// The names of the tools for passing work on, which agents with `sub_agents` or `handoffs` have.
+pub const DELEGATION_TOOLS: [&str; 2] = [delegation::TRANSFER, delegation::HANDOFF];
 
 /// A conversation with one agent, or with several who pass it on.
 #[derive(Debug)]

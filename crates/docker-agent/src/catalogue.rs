@@ -17,7 +17,9 @@ catalogue! {
         agents: ["root"],
         tools: [
             "read_file", "read_multiple_files", "list_directory", "directory_tree", "search_files_content",
-            "write_file", "edit_file", "create_directory", "remove_directory", "shell",
+            "write_file", "edit_file", "create_directory", "remove_directory", "shell", "run_background_job",
+            "list_background_jobs", "view_background_job", "stop_background_job", "think", "create_todo",
+            "create_todos", "update_todos", "list_todos", "user_prompt", "transfer_task", "handoff",
         ],
         models: [
             "claude-3-5-haiku-20241022", "claude-3-5-haiku-latest", "claude-3-7-sonnet-20250219",
@@ -87,10 +89,14 @@ mod tests {
 
     #[test]
     fn tools_are_those_of_an_agent_that_has_them_all() {
-        let file = "agents: {root: {model: openai/gpt-4o, toolsets: [{type: filesystem}, {type: shell}]}}";
-        let config = agent_runtime::config::from_yaml("agent.yaml", file).expect("an agent file");
+        let types = ["filesystem", "shell", "think", "todo", "user_prompt"];
+        let toolsets = types.map(|kind| format!("{{type: {kind}}}")).join(", ");
+        let file = format!("agents: {{root: {{model: openai/gpt-4o, toolsets: [{toolsets}]}}}}");
+        let config = agent_runtime::config::from_yaml("agent.yaml", &file).expect("an agent file");
         let choice = agent_runtime::Choice::default().keys(agent_runtime::Keys::Unused);
         let agent = agent_runtime::Agent::new(&config, &choice, &agent_runtime::Environment::default());
-        assert_eq!(set(CATALOGUE.known.tools), set(&agent.expect("an agent").tools()));
+        let mut tools = set(&agent.expect("an agent").tools());
+        tools.extend(agent_runtime::DELEGATION_TOOLS.map(str::to_owned));
+        assert_eq!(set(CATALOGUE.known.tools), tools);
     }
 }

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::config::template::expand_env;
+use crate::config::template::expand_value;
 use crate::config::{McpSource, ScriptTool, ToolsetConfig, ToolsetKind};
 use crate::environment::Environment;
 use crate::tools::mcp::ServerSettings;
@@ -23,7 +23,7 @@ pub(super) fn described(
 ) -> Result<Option<Toolset>, String> {
     let variables = |env: &BTreeMap<String, String>| -> BTreeMap<String, String> {
         let lookup = |name: &str| environment.get(name).map(str::to_owned);
-        env.iter().map(|(name, value)| (name.clone(), expand_env(value, lookup))).collect()
+        env.iter().map(|(name, value)| (name.clone(), expand_value(value, lookup))).collect()
     };
     Ok(Some(match &toolset.kind {
         ToolsetKind::Filesystem { ignore_vcs, post_edit } => {

@@ -73,9 +73,6 @@ pub struct AgentConfig {
     /// Where the agent stands in the file.
     #[serde(skip)]
     pub position: Position,
-    /// Where its `model` stands; where the agent does, if it names none.
-    #[serde(skip)]
-    pub(crate) model_position: Position,
 }
 
 /// What an agent's `model` says.

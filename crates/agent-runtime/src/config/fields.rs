@@ -31,6 +31,7 @@ pub(super) struct Reference {
     pub(super) name: String,
     pub(super) path: String,
     pub(super) position: crate::yaml::Position,
+    pub(super) scope: Scope,
 }
 
 /// What a reference stands for.
@@ -170,6 +171,7 @@ impl<'a> Fields<'a> {
             name: name.to_owned(),
             path: self.path_of(key),
             position: node.position,
+            scope: self.scope.clone(),
         });
     }
 
@@ -378,7 +380,7 @@ impl<'a> Fields<'a> {
         self.scope.clone()
     }
 
-    /// A mapping of names to texts, whose places to fill in are only variables.
+    /// A mapping of names to texts, whose places to fill in are only variables, also as a shell writes them.
     pub(super) fn texts_by_name(&self, key: &'static str) -> BTreeMap<String, String> {
         let text = |(path, entry): (String, &'a Entry)| {
             let text = match &entry.value.value {
@@ -391,7 +393,7 @@ impl<'a> Fields<'a> {
                     return None;
                 }
             };
-            self.check_template(&text, Places::Variables, path, &entry.value);
+            self.check_template(&text, Places::Shell, path, &entry.value);
             Some((entry.key.clone(), text))
         };
         self.named(key).into_iter().filter_map(text).collect()

@@ -1,5 +1,7 @@
 //! What a file says about models and providers.
 
+use std::collections::BTreeMap;
+
 use serde::{Serialize, Serializer};
 use serde_json::{Map, Value};
 
@@ -39,6 +41,9 @@ pub struct ModelConfig {
     /// The variable that holds the key, instead of the provider's usual one.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub token_key: Option<String>,
+    /// Headers of every request; `$NAME` and `${env.NAME}` not yet replaced.
+    #[serde(serialize_with = "written::headers", skip_serializing_if = "BTreeMap::is_empty")]
+    pub headers: BTreeMap<String, String>,
     /// Whether the model may ask for several tools at once; absent leaves it to the provider, whose default is yes.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub parallel_tool_calls: Option<bool>,
@@ -54,15 +59,6 @@ pub struct ModelConfig {
     /// Other models for messages like these; this one answers the rest.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub routing: Vec<RoutingRule>,
-    /// The effort of `thinking_budget`, for wires that take a word.
-    #[serde(skip)]
-    pub reasoning_effort: Option<String>,
-    /// `provider_opts.api_version` (azure).
-    #[serde(skip)]
-    pub api_version: Option<String>,
-    /// `provider_opts.api_type`, if given.
-    #[serde(skip)]
-    pub api_type: Option<ApiType>,
     /// Where the model stands in the file.
     #[serde(skip)]
     pub position: Position,
@@ -118,6 +114,9 @@ pub struct ProviderConfig {
     /// The variable that holds its key; none means no key is sent.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub token_key: Option<String>,
+    /// Headers of every request; `$NAME` and `${env.NAME}` not yet replaced.
+    #[serde(serialize_with = "written::headers", skip_serializing_if = "BTreeMap::is_empty")]
+    pub headers: BTreeMap<String, String>,
     /// Where the provider stands in the file.
     #[serde(skip)]
     pub position: Position,

@@ -6,60 +6,45 @@ use super::support::Scope;
 use super::toolset::ToolsetKind;
 use super::{AgentConfig, Config, ModelRef};
 
-/// The parts of a file that a run of one agent can come to.
-#[derive(Debug, Default)]
-pub(super) struct Needs {
-    pub(super) scopes: HashSet<Scope>,
-    /// Agents with the models that they may be asked to use.
-    pub(super) models: Vec<(String, ModelRef)>,
+/// The parts of a file that a run of an agent with a model can come to.
+pub(super) fn of(config: &Config, agent: &str, model: &ModelRef) -> HashSet<Scope> {
+    let mut scopes = HashSet::new();
+    let mut waiting = vec![agent];
+    while let Some(name) = waiting.pop() {
+        let Some(found) = config.agent(name) else { continue };
+        if !scopes.insert(Scope::Agent(name.to_owned())) {
+            continue;
+        }
+        let model = if name == agent { model } else { &found.model };
+        add_agent(&mut scopes, config, found, model);
+        waiting.extend(found.sub_agents.iter().chain(&found.handoffs).map(String::as_str));
+    }
+    scopes
 }
 
-impl Needs {
-    /// Follows everything that an agent refers to; `reference` is the model that it is to run with.
-    pub(super) fn of(config: &Config, agent: &str, reference: &ModelRef) -> Self {
-        let mut needs = Self::default();
-        let mut waiting = vec![agent];
-        while let Some(name) = waiting.pop() {
-            let Some(found) = config.agent(name) else { continue };
-            if !needs.scopes.insert(Scope::Agent(name.to_owned())) {
-                continue;
-            }
-            let model = if name == agent { reference } else { &found.model };
-            needs.agent(config, found, model);
-            waiting.extend(found.sub_agents.iter().chain(&found.handoffs).map(String::as_str));
-        }
-        needs
-    }
-
-    fn agent(&mut self, config: &Config, agent: &AgentConfig, model: &ModelRef) {
-        self.model(config, &agent.name, model);
-        for fallback in agent.fallback.iter().flat_map(|fallback| &fallback.models) {
-            self.model(config, &agent.name, fallback);
-        }
-        self.scopes.extend(agent.rag.iter().cloned().map(Scope::Rag));
-        for toolset in &agent.toolsets {
-            self.scopes.extend(toolset.reference.clone().map(Scope::Mcp));
-            if let Some(model) = &toolset.model {
-                self.model(config, &agent.name, model);
-            }
-            if let ToolsetKind::ModelPicker { models } = &toolset.kind {
-                models.iter().for_each(|model| self.model(config, &agent.name, model));
-            }
+fn add_agent(scopes: &mut HashSet<Scope>, config: &Config, agent: &AgentConfig, model: &ModelRef) {
+    add_model(scopes, config, model);
+    let fallback = agent.fallback.iter().flat_map(|fallback| &fallback.models);
+    fallback.for_each(|model| add_model(scopes, config, model));
+    scopes.extend(agent.rag.iter().cloned().map(Scope::Rag));
+    for toolset in &agent.toolsets {
+        scopes.extend(toolset.reference.clone().map(Scope::Mcp));
+        toolset.model.iter().for_each(|model| add_model(scopes, config, model));
+        if let ToolsetKind::ModelPicker { models } = &toolset.kind {
+            models.iter().for_each(|model| add_model(scopes, config, model));
         }
     }
+}
 
-    fn model(&mut self, config: &Config, agent: &str, reference: &ModelRef) {
-        self.models.push((agent.to_owned(), reference.clone()));
-        for part in reference.parts() {
-            let found = config.model(&part.to_string());
-            if let ModelRef::Inline { provider, .. } = &part {
-                self.scopes.insert(Scope::Provider(provider.clone()));
+fn add_model(scopes: &mut HashSet<Scope>, config: &Config, reference: &ModelRef) {
+    for part in reference.parts() {
+        if let Some(found) = config.model(&part.to_string()) {
+            scopes.insert(Scope::Provider(found.provider.clone()));
+            if scopes.insert(Scope::Model(found.name.clone())) {
+                found.routing.iter().for_each(|rule| add_model(scopes, config, &rule.model));
             }
-            let Some(found) = found else { continue };
-            self.scopes.insert(Scope::Provider(found.provider.clone()));
-            if self.scopes.insert(Scope::Model(found.name.clone())) {
-                found.routing.iter().for_each(|rule| self.model(config, agent, &rule.model));
-            }
+        } else if let ModelRef::Inline { provider, .. } = part {
+            scopes.insert(Scope::Provider(provider));
         }
     }
 }

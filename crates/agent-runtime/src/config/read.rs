@@ -47,6 +47,7 @@ pub(super) fn config(file_name: &str, root: &Node) -> Result<Config, Vec<Problem
     let config = Fields::read(&reading, "", root, Scope::File, |top| whole(top, file_name));
     if let Some(config) = &config {
         references::check(&reading, config);
+        references::note_models(&reading, config);
     }
     let mut problems = reading.problems.into_inner();
     // Agents that could not be read, or stand below another word, are not missing.

@@ -5,8 +5,7 @@
 
 use std::fmt;
 
-use super::needs::Needs;
-use super::{Config, ModelConfig, ModelRef, Position};
+use super::{Config, ModelRef, Position, needs};
 
 /// A feature that a file uses and that this program does not run yet.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -80,6 +79,7 @@ pub(crate) enum Feature {
     ProviderOption,
     Rag,
     RemoteAgent,
+    RequestHeaders,
     ResponsesApi,
     Routing,
     ScriptToolset,
@@ -129,6 +129,7 @@ impl Feature {
             Self::ThinkingElsewhere => Runs("thinking_budget"),
             Self::ThinkingTokens => Runs("thinking_budget in tokens"),
             Self::ProviderOption => Runs("provider option"),
+            Self::RequestHeaders => Later("headers of a model or a provider", "leave them out"),
             // Agents
             Self::SubAgents => Runs("sub_agents"),
             Self::Handoffs => Runs("handoffs"),
@@ -143,7 +144,7 @@ impl Feature {
             Self::Skills => Later("skills", "put what the agent has to know into `instruction`"),
             Self::Hooks => Later("hooks", "leave them out"),
             Self::Code => {
-                Later("code in a template", "only ${env.NAME} and ${env.NAME || \"default\"} are replaced")
+                Later("code in a template", "${env.NAME} and ${env.NAME || \"default\"} are what is replaced")
             }
             // Toolsets
             Self::FilesystemToolset => Runs("toolset `filesystem`"),
@@ -242,84 +243,56 @@ impl Config {
     /// Lists every feature of the file that does not run yet, in the order of the file.
     #[must_use]
     pub fn unsupported(&self) -> Vec<Unsupported> {
-        let mut list = self.uses.clone();
-        for agent in &self.agents {
-            let place = format!("agents.{}.model", agent.name);
-            let scope = Scope::Agent(agent.name.clone());
-            list.extend(self.use_of_model(&agent.model, &place, agent.model_position, &scope));
-        }
-        for model in &self.models {
-            let scope = Scope::Model(model.name.clone());
-            list.extend(self.use_by_model(model, format!("models.{}", model.name), model.position, &scope));
-        }
-        refused(list)
+        refused(self.uses.clone())
     }
 
     /// Lists what keeps an agent from running with a model, sub-agents and all.
     pub(crate) fn unsupported_for(&self, agent: &str, reference: &ModelRef) -> Vec<Unsupported> {
-        let needs = Needs::of(self, agent, reference);
-        let mut list: Vec<Unsupported> =
-            self.uses.iter().filter(|found| needs.scopes.contains(&found.scope)).cloned().collect();
-        for (name, reference) in &needs.models {
-            let place = format!("agents.{name}.model");
-            let position = self.agent(name).map(|agent| agent.model_position).unwrap_or_default();
-            list.extend(self.use_of_model(reference, &place, position, &Scope::Agent(name.clone())));
-        }
-        for model in self.models.iter().filter(|m| needs.scopes.contains(&Scope::Model(m.name.clone()))) {
-            let scope = Scope::Model(model.name.clone());
-            list.extend(self.use_by_model(model, format!("models.{}", model.name), model.position, &scope));
+        let scopes = needs::of(self, agent, reference);
+        let is_replaced = self.agent(agent).is_some_and(|found| found.model != *reference);
+        let place_of_model = format!("agents.{agent}.model");
+        let mut list = self.uses.clone();
+        list.retain(|found| scopes.contains(&found.scope) && !(is_replaced && found.place == place_of_model));
+        if is_replaced {
+            list.extend(self.features_of(reference).into_iter().map(|feature| Unsupported {
+                file_name: self.file_name.clone(),
+                place: "the model that was asked for".to_owned(),
+                feature,
+                which: None,
+                position: Position::default(),
+                scope: Scope::Agent(agent.to_owned()),
+            }));
         }
         refused(list)
     }
 
-    /// What a reference to a model uses; a named model speaks for itself.
-    fn use_of_model(
-        &self,
-        reference: &ModelRef,
-        place: &str,
-        position: Position,
-        scope: &Scope,
-    ) -> Option<Unsupported> {
-        let feature = match reference {
-            ModelRef::Named(_) => return None,
-            ModelRef::Auto => Feature::AutoModel,
-            ModelRef::Alloy(_) => Feature::AlloyModel,
-            ModelRef::Inline { provider, model } => {
-                if self.model(&format!("{provider}/{model}")).is_some() {
-                    return None;
-                }
-                let config = ModelConfig {
-                    provider: provider.clone(),
-                    model: model.clone(),
-                    ..ModelConfig::default()
-                };
-                return self.use_by_model(&config, place.to_owned(), position, scope);
+    /// What a reference to a model uses; a model below `models` speaks for itself.
+    pub(super) fn features_of(&self, reference: &ModelRef) -> Vec<Feature> {
+        match reference {
+            ModelRef::Named(_) => Vec::new(),
+            ModelRef::Auto => vec![Feature::AutoModel],
+            ModelRef::Alloy(_) => {
+                let parts = reference.parts();
+                let of_parts = parts.iter().flat_map(|part| self.features_of(part));
+                [Feature::AlloyModel].into_iter().chain(of_parts).collect()
             }
-        };
-        Some(self.used(feature, place.to_owned(), position, scope))
+            ModelRef::Inline { .. } if self.model(&reference.to_string()).is_some() => Vec::new(),
+            ModelRef::Inline { provider, model } => {
+                self.feature_of_provider(provider, model).into_iter().collect()
+            }
+        }
     }
 
-    fn use_by_model(
-        &self,
-        model: &ModelConfig,
-        place: String,
-        position: Position,
-        scope: &Scope,
-    ) -> Option<Unsupported> {
-        let feature = match model.provider.as_str() {
-            name if self.provider(name).is_some() => return None,
-            "anthropic" => Feature::Anthropic,
-            "google" => Feature::Gemini,
-            "amazon-bedrock" => Feature::Bedrock,
-            "openai" if only_responses(&model.model) => Feature::ResponsesApi,
-            _ => return None,
-        };
-        Some(self.used(feature, place, position, scope))
-    }
-
-    fn used(&self, feature: Feature, place: String, position: Position, scope: &Scope) -> Unsupported {
-        let (file_name, scope) = (self.file_name.clone(), scope.clone());
-        Unsupported { file_name, place, feature, which: None, position, scope }
+    /// What asking a provider for a model uses.
+    pub(super) fn feature_of_provider(&self, provider: &str, model: &str) -> Option<Feature> {
+        match provider {
+            name if self.provider(name).is_some() => None,
+            "anthropic" => Some(Feature::Anthropic),
+            "google" => Some(Feature::Gemini),
+            "amazon-bedrock" => Some(Feature::Bedrock),
+            "openai" if only_responses(model) => Some(Feature::ResponsesApi),
+            _ => None,
+        }
     }
 }
 

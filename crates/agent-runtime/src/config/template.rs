@@ -2,6 +2,7 @@
 //!
 //! The Go program runs JavaScript there. What people write is almost always `${env.NAME}`, sometimes with
 //! `|| "default"`, and in commands `${args[0]}` or `${args.join(" ")}`; exactly that is understood here.
+//! In the values of variables, and in headers, it replaces `$NAME` and `${NAME}` as a shell does; so it is here.
 
 /// A text with places to fill in.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -30,6 +31,8 @@ pub(crate) enum Places {
     Variables,
     /// Variables, and the arguments of a command.
     Arguments,
+    /// Variables, also as a shell writes them; `$$` is a dollar sign.
+    Shell,
 }
 
 impl Template {
@@ -37,15 +40,12 @@ impl Template {
     pub(crate) fn parse(text: &str, places: Places) -> Result<Self, String> {
         let mut pieces = Vec::new();
         let mut rest = text;
-        while let Some(start) = rest.find("${") {
-            let inner = &rest[start + 2..];
-            let end = end_of_place(inner).ok_or_else(|| shortened(&rest[start..]))?;
-            let place = place(inner[..end].trim())
-                .filter(|piece| places == Places::Arguments || matches!(piece, Piece::Variable { .. }))
-                .ok_or_else(|| shortened(&rest[start..start + 2 + end + 1]))?;
-            pieces.push(Piece::Text(rest[..start].to_owned()));
-            pieces.push(place);
-            rest = &inner[end + 1..];
+        while let Some(start) = rest.find('$') {
+            let (before, dollar) = rest.split_at(start);
+            pieces.push(Piece::Text(before.to_owned()));
+            let (piece, length) = piece_at(dollar, places)?;
+            pieces.push(piece);
+            rest = &dollar[length..];
         }
         pieces.push(Piece::Text(rest.to_owned()));
         if places == Places::Arguments
@@ -97,10 +97,41 @@ impl Template {
 
 /// Replaces `${env.NAME}` in a text that was checked when it was read.
 pub(crate) fn expand_env(text: &str, lookup: impl Fn(&str) -> Option<String>) -> String {
-    match Template::parse(text, Places::Variables) {
+    expand(text, Places::Variables, lookup)
+}
+
+/// Replaces `$NAME`, `${NAME}` and `${env.NAME}` in the value of a variable that was checked when it was read.
+pub(crate) fn expand_value(text: &str, lookup: impl Fn(&str) -> Option<String>) -> String {
+    expand(text, Places::Shell, lookup)
+}
+
+fn expand(text: &str, places: Places, lookup: impl Fn(&str) -> Option<String>) -> String {
+    match Template::parse(text, places) {
         Ok(template) => template.with_variables(lookup).with_arguments(""),
         Err(_) => text.to_owned(),
     }
+}
+
+/// Reads what stands at a dollar sign: the piece, and how many bytes it takes.
+fn piece_at(dollar: &str, places: Places) -> Result<(Piece, usize), String> {
+    let after = &dollar[1..];
+    if let Some(inner) = after.strip_prefix('{') {
+        let end = end_of_place(inner).ok_or_else(|| shortened(dollar))?;
+        let length = "${".len() + end + "}".len();
+        let piece = place(inner[..end].trim(), places).ok_or_else(|| shortened(&dollar[..length]))?;
+        return Ok((piece, length));
+    }
+    if places == Places::Shell {
+        let name = &after[..end_of_name(after)];
+        if name.starts_with(|c: char| !c.is_ascii_digit()) {
+            let piece = Piece::Variable { name: name.to_owned(), default: String::new() };
+            return Ok((piece, 1 + name.len()));
+        }
+        if after.starts_with('$') {
+            return Ok((Piece::Text("$".to_owned()), 2));
+        }
+    }
+    Ok((Piece::Text("$".to_owned()), 1))
 }
 
 /// Finds the brace that ends a place, quotes and inner braces skipped.
@@ -121,10 +152,9 @@ fn end_of_place(inner: &str) -> Option<usize> {
     None
 }
 
-fn place(inner: &str) -> Option<Piece> {
+fn place(inner: &str, places: Places) -> Option<Piece> {
     if let Some(rest) = inner.strip_prefix("env.") {
-        let end = rest.find(|c: char| !is_of_name(c)).unwrap_or(rest.len());
-        let (name, rest) = rest.split_at(end);
+        let (name, rest) = rest.split_at(end_of_name(rest));
         let default = match rest.trim_start().strip_prefix("||") {
             Some(literal) => literal_text(literal.trim())?,
             None if rest.is_empty() => String::new(),
@@ -132,6 +162,17 @@ fn place(inner: &str) -> Option<Piece> {
         };
         return (!name.is_empty()).then(|| Piece::Variable { name: name.to_owned(), default });
     }
+    match places {
+        Places::Variables => None,
+        Places::Arguments => arguments(inner),
+        Places::Shell => {
+            let is_name = !inner.is_empty() && end_of_name(inner) == inner.len();
+            is_name.then(|| Piece::Variable { name: inner.to_owned(), default: String::new() })
+        }
+    }
+}
+
+fn arguments(inner: &str) -> Option<Piece> {
     let rest = inner.strip_prefix("args")?;
     if rest.is_empty() {
         // A list as text has commas in JavaScript.
@@ -152,15 +193,15 @@ fn literal_text(literal: &str) -> Option<String> {
     (!inner.contains([quote, '\\']) && !inner.contains("${")).then(|| inner.to_owned())
 }
 
-fn is_of_name(c: char) -> bool {
-    c.is_ascii_alphanumeric() || c == '_'
+fn end_of_name(text: &str) -> usize {
+    text.find(|c: char| !c.is_ascii_alphanumeric() && c != '_').unwrap_or(text.len())
 }
 
 /// Finds `!tool(`, with which the Go program calls a tool while it expands a command.
 fn bang_call(text: &str) -> Option<&str> {
     text.match_indices('!').map(|(at, _)| &text[at..]).find(|rest| {
         let name = &rest[1..];
-        let end = name.find(|c: char| !is_of_name(c)).unwrap_or(name.len());
+        let end = end_of_name(name);
         end > 0 && name[end..].starts_with('(')
     })
 }
@@ -209,6 +250,7 @@ mod tests {
             ("${env.USER.toUpperCase()}", "${env.USER.toUpperCase()}"),
             ("${env.A || env.B}", "${env.A || env.B}"),
             ("${env.}", "${env.}"),
+            ("${USER}", "${USER}"),
             ("${env.USER", "${env.USER"),
             ("${args[0]}", "${args[0]}"),
             ("${shell({cmd: \"ls\"})} x", "${shell({cmd: \"ls\"})}"),
@@ -221,6 +263,23 @@ mod tests {
         }
         let long = Template::parse(&format!("${{{}", "é".repeat(100)), Places::Variables).unwrap_err();
         assert_eq!(long.chars().count(), 61);
+    }
+
+    #[test]
+    fn variables_as_a_shell_writes_them() {
+        let table = [
+            ("$USER", "ada"),
+            ("${USER}/$USER-x", "ada/ada-x"),
+            ("${env.USER} $NOBODY.", "ada ."),
+            ("${env.NOBODY || 'x'}", "x"),
+            ("$$USER costs $5 or 5$", "$USER costs $5 or 5$"),
+        ];
+        for (text, expected) in table {
+            assert_eq!(expand_value(text, lookup), expected, "{text}");
+        }
+        for text in ["${USER:-x}", "${}", "${USER", "${a.b}"] {
+            assert!(Template::parse(text, Places::Shell).is_err(), "{text}");
+        }
     }
 
     #[test]

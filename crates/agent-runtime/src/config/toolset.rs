@@ -57,7 +57,7 @@ pub enum ToolsetKind {
     },
     /// Commands.
     Shell {
-        /// Variables set for every command; `${env.NAME}` not yet replaced.
+        /// Variables set for every command; `$NAME` and `${env.NAME}` not yet replaced.
         #[serde(serialize_with = "written::variables")]
         env: BTreeMap<String, String>,
     },
@@ -66,7 +66,7 @@ pub enum ToolsetKind {
         /// The tools.
         #[serde(serialize_with = "written::by_name")]
         shell: Vec<ScriptTool>,
-        /// Variables set for every one; `${env.NAME}` not yet replaced.
+        /// Variables set for every one; `$NAME` and `${env.NAME}` not yet replaced.
         #[serde(serialize_with = "written::variables")]
         env: BTreeMap<String, String>,
     },
@@ -127,7 +127,7 @@ pub enum ToolsetKind {
         /// Its arguments.
         #[serde(serialize_with = "written::arguments", skip_serializing_if = "Vec::is_empty")]
         args: Vec<String>,
-        /// Its variables; `${env.NAME}` not yet replaced.
+        /// Its variables; `$NAME` and `${env.NAME}` not yet replaced.
         #[serde(serialize_with = "written::variables", skip_serializing_if = "BTreeMap::is_empty")]
         env: BTreeMap<String, String>,
         /// Endings of the files that it knows.
@@ -175,7 +175,7 @@ pub struct ScriptTool {
     pub args: Map<String, Value>,
     /// Arguments that must be given; absent in the file means all.
     pub required: Vec<String>,
-    /// Variables set for the command; `${env.NAME}` not yet replaced.
+    /// Variables set for the command; `$NAME` and `${env.NAME}` not yet replaced.
     #[serde(serialize_with = "written::variables", skip_serializing_if = "BTreeMap::is_empty")]
     pub env: BTreeMap<String, String>,
     /// Where it runs; absent means the working folder.
@@ -184,7 +184,7 @@ pub struct ScriptTool {
 }
 
 /// One HTTP request as a tool.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize)]
 #[non_exhaustive]
 pub struct ApiTool {
     /// The tool's name.
@@ -212,10 +212,11 @@ pub struct ApiTool {
 }
 
 /// The kinds of request of an `api` tool.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "UPPERCASE")]
 #[expect(missing_docs, reason = "the words speak for themselves")]
 pub enum Method {
+    #[default]
     Get,
     Post,
 }
@@ -227,7 +228,7 @@ pub struct McpServer {
     /// How it is reached.
     #[serde(flatten)]
     pub source: McpSource,
-    /// Variables of its process; `${env.NAME}` not yet replaced.
+    /// Variables of its process; `$NAME` and `${env.NAME}` not yet replaced.
     #[serde(serialize_with = "written::variables", skip_serializing_if = "BTreeMap::is_empty")]
     pub env: BTreeMap<String, String>,
     /// What to install if the program is not there.

@@ -2,7 +2,7 @@
 //!
 //! What may be a secret is not written: literal values of headers, of variables, options, arguments and parameters of
 //! URLs whose names say so, and what stands before the `@` of a URL.
-//! References such as `${env.NAME}` are no secrets and stay.
+//! References such as `$NAME` and `${env.NAME}` are no secrets and stay.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -111,7 +111,8 @@ fn masked(value: &Value) -> Value {
 }
 
 fn mask_literal(value: &str) -> &str {
-    if value.is_empty() || value.contains("${") { value } else { MASK }
+    let is_reference = value.starts_with('$') || value.contains("${");
+    if value.is_empty() || is_reference { value } else { MASK }
 }
 
 fn names_a_secret(name: &str) -> bool {

@@ -4,6 +4,8 @@
 
 mod arguments;
 mod canaries;
+mod debug;
+mod dry_run;
 mod p1_told_first;
 mod p2_off;
 mod p7_visible;

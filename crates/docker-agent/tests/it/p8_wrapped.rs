@@ -14,8 +14,8 @@ fn p8_every_command_line_is_recorded_with_its_exit_code() {
     let home = Home::new();
     home.write("bad.yaml", "agents: {root: {modle: x}}");
     home.write("keyless.yaml", "agents: {root: {model: openai/gpt-4o}}");
-    home.write("later.yaml", "agents: {root: {model: anthropic/claude-sonnet-4-5}}");
-    let table: [(&[&str], i32, &str); 12] = [
+    home.write("later.yaml", "agents: {root: {model: amazon-bedrock/claude-sonnet-4-5}}");
+    let table: [(&[&str], i32, &str); 18] = [
         (&["version"], 0, "version 0"),
         (&["frobnicate"], 2, "unknown 2 usage"),
         (&["--nonsense"], 2, "unknown 2 usage"),
@@ -28,6 +28,12 @@ fn p8_every_command_line_is_recorded_with_its_exit_code() {
         (&["run", "later.yaml", "hi"], 1, "run 1 config"),
         (&["run", "keyless.yaml", "--fake", "missing.yaml", "hi"], 1, "run 1 config"),
         (&["run", "keyless.yaml", "hi", "--env-from-file", "missing.env"], 1, "run 1 config"),
+        (&["run", "keyless.yaml", "--dry-run"], 1, "run 1 auth"),
+        (&["debug", "config", "keyless.yaml"], 0, "debug config 0"),
+        (&["debug", "config", "bad.yaml"], 1, "debug config 1 config"),
+        (&["debug", "config"], 2, "debug config 2 usage"),
+        (&["debug"], 2, "unknown 2 usage"),
+        (&["debug", "nothing"], 2, "unknown 2 usage"),
     ];
     for (arguments, code, _) in table {
         assert_eq!(home.run(arguments).code, code, "{arguments:?}");

@@ -91,7 +91,7 @@ fn mistakes_in_the_agent_file_name_their_place() {
     let ran = home.run(&["run", "bad.yaml", "hi"]);
     assert_eq!((ran.code, ran.stdout.as_str()), (1, ""));
     assert!(ran.stderr.contains("error: bad.yaml:3:5: unknown key `modle`"), "{ran:?}");
-    assert!(ran.stderr.contains("hint: did you mean `model`?"), "{ran:?}");
+    assert!(ran.stderr.contains("(did you mean `model`?)\n 3 |     modle: openai/gpt-4o\n"), "{ran:?}");
     let ran = home.run(&["run", "missing.yaml", "hi"]);
     assert!(ran.stderr.contains("error: cannot read missing.yaml"), "{ran:?}");
 }
@@ -99,10 +99,22 @@ fn mistakes_in_the_agent_file_name_their_place() {
 #[test]
 fn features_that_do_not_run_yet_are_refused() {
     let home = home();
-    home.write("later.yaml", "agents: {root: {model: openai/gpt-4o, toolsets: [{type: think}]}}");
+    home.write("later.yaml", "agents: {root: {model: openai/gpt-4o, toolsets: [{type: lsp, command: x}]}}");
     let ran = home.run(&["run", "later.yaml", "hi"]);
     assert_eq!(ran.code, 1);
-    assert!(ran.stderr.contains("error: not supported yet: "), "{ran:?}");
+    assert!(ran.stderr.contains("error: not supported yet: later.yaml:1: toolset `lsp` in "), "{ran:?}");
+}
+
+#[test]
+fn commands_of_the_file_are_said_by_name() {
+    let home = home().with("WHO", "Ada");
+    let chat = Server::chat([server::says("yes"), server::says("yes")]);
+    let file = home.agent(&chat);
+    let text = std::fs::read_to_string(home.path().join(&file)).expect("the agent file");
+    let commands = "    commands: {greet: 'Greet ${args[0]} from ${env.WHO}'}\nmodels:\n";
+    home.write(&file, &text.replace("models:\n", commands));
+    let _ran = home.run(&["run", &file, "/greet Bob", "/greeting"]).ok();
+    assert_eq!(last_messages(&chat), ["Greet Bob from Ada", "/greeting"]);
 }
 
 #[test]

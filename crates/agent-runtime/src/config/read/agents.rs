@@ -59,7 +59,6 @@ pub(super) fn agent(fields: &Fields<'_>, name: &str, surroundings: &Surroundings
         skills: skills(fields),
         hooks: fields.inner("hooks", hooks::hooks).unwrap_or_default(),
         position: fields.node.position,
-        model_position: fields.get("model").unwrap_or(fields.node).position,
     };
     FEATURES.iter().for_each(|(key, feature)| fields.uses(*feature, key));
     config
@@ -67,9 +66,7 @@ pub(super) fn agent(fields: &Fields<'_>, name: &str, surroundings: &Surroundings
 
 fn model(fields: &Fields<'_>) -> ModelRef {
     let name = fields.text("model").unwrap_or_default();
-    if let Some(node) = fields.get("model") {
-        fields.refers(Target::Model, "model", &name, node);
-    }
+    fields.refers(Target::Model, "model", &name, fields.get("model").unwrap_or(fields.node));
     ModelRef::parse(&name)
 }
 

@@ -24,8 +24,9 @@ pub(super) fn model(fields: &Fields<'_>, name: &str, version: Version) -> ModelC
     }
     let thinking_budget = thinking_budget(fields, &provider);
     let provider_opts = fields.free_map("provider_opts");
-    let api_type = fields.inner("provider_opts", |options| known_options(options, &provider_opts)).flatten();
+    fields.inner("provider_opts", |options| note_options(options, &provider_opts));
     fields.uses(Feature::Routing, "routing");
+    fields.uses(Feature::RequestHeaders, "headers");
     ModelConfig {
         name: name.to_owned(),
         model,
@@ -36,15 +37,10 @@ pub(super) fn model(fields: &Fields<'_>, name: &str, version: Version) -> ModelC
         presence_penalty: fields.number("presence_penalty"),
         base_url,
         token_key: fields.text("token_key"),
+        headers: fields.texts_by_name("headers"),
         parallel_tool_calls: fields.boolean("parallel_tool_calls"),
         track_usage: fields.boolean("track_usage"),
-        reasoning_effort: match thinking_budget {
-            Some(ThinkingBudget::Effort(effort)) => Some(effort.word().to_owned()),
-            _ => None,
-        },
         thinking_budget,
-        api_version: provider_opts.get("api_version").and_then(text_of),
-        api_type,
         routing: fields.items("routing", routing_rule),
         provider_opts,
         provider,
@@ -52,27 +48,19 @@ pub(super) fn model(fields: &Fields<'_>, name: &str, version: Version) -> ModelC
     }
 }
 
-fn text_of(value: &Json) -> Option<String> {
-    match value {
-        Json::String(text) => Some(text.clone()),
-        Json::Number(number) => Some(number.to_string()),
-        _ => None,
-    }
-}
-
-/// Reads `provider_opts`, whose keys each provider chooses: notes those that nobody here knows.
-fn known_options(options: &Fields<'_>, all: &Map<String, Json>) -> Option<ApiType> {
+/// Notes those of `provider_opts`, whose keys each provider chooses, that nobody here knows.
+fn note_options(options: &Fields<'_>, all: &Map<String, Json>) {
     let _ = options.rest();
     let _ = options.text("api_version");
-    let api_type = options.word("api_type", ApiType::WORDS);
-    if let (Some(ApiType::Responses), Some(node)) = (api_type, options.get("api_type")) {
+    if let (Some(ApiType::Responses), Some(node)) =
+        (options.word("api_type", ApiType::WORDS), options.get("api_type"))
+    {
         options.uses_at(Feature::ResponsesApi, None, options.path_of("api_type"), node);
     }
     for name in all.keys().filter(|name| !matches!(name.as_str(), "api_version" | "api_type")) {
         let node = options.node.get(name).unwrap_or(options.node);
         options.uses_at(Feature::ProviderOption, Some(name), options.path_of(name), node);
     }
-    api_type
 }
 
 fn thinking_budget(fields: &Fields<'_>, provider: &str) -> Option<ThinkingBudget> {
@@ -167,11 +155,13 @@ pub(super) fn provider(fields: &Fields<'_>, name: &str) -> ProviderConfig {
     if fields.get("base_url").is_none() {
         fields.missing("`base_url`");
     }
+    fields.uses(Feature::RequestHeaders, "headers");
     ProviderConfig {
         name: name.to_owned(),
         api_type,
         base_url: base_url.unwrap_or_default(),
         token_key: fields.text("token_key"),
+        headers: fields.texts_by_name("headers"),
         position: fields.node.position,
     }
 }

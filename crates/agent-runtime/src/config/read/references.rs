@@ -1,8 +1,10 @@
 //! Checks that every name that stands for something elsewhere in the file has something to stand for.
+//!
+//! What models use is noted here as well, because it depends on the custom providers of the file.
 
 use crate::config::error::{Problem, nearest};
 use crate::config::fields::{Reading, Reference, Target};
-use crate::config::support;
+use crate::config::support::{self, Scope, Unsupported};
 use crate::config::{Config, ModelRef};
 
 /// Checks all references of a file, and that routing comes to an end.
@@ -17,6 +19,30 @@ pub(super) fn check(reading: &Reading, config: &Config) {
         },
     ));
     reading.problems.borrow_mut().extend(problems);
+}
+
+/// Notes what the models of a file use, wherever they are named.
+pub(super) fn note_models(reading: &Reading, config: &Config) {
+    let references = reading.references.borrow();
+    let named =
+        references.iter().filter(|reference| reference.target == Target::Model).flat_map(|reference| {
+            let features = config.features_of(&ModelRef::parse(&reference.name)).into_iter();
+            features
+                .map(|feature| (feature, reference.path.clone(), reference.position, reference.scope.clone()))
+        });
+    let defined = config.models.iter().filter_map(|model| {
+        let feature = config.feature_of_provider(&model.provider, &model.model)?;
+        Some((feature, format!("models.{}", model.name), model.position, Scope::Model(model.name.clone())))
+    });
+    let uses = named.chain(defined).map(|(feature, place, position, scope)| Unsupported {
+        file_name: config.file_name.clone(),
+        place,
+        feature,
+        which: None,
+        position,
+        scope,
+    });
+    reading.uses.borrow_mut().extend(uses);
 }
 
 fn dangling(reference: &Reference, config: &Config) -> Option<Problem> {

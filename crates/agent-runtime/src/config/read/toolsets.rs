@@ -260,7 +260,7 @@ fn api(fields: &Fields<'_>) -> ToolsetKind {
             endpoint: endpoint(fields),
             method: fields
                 .word("method", &[("GET", Method::Get), ("POST", Method::Post)])
-                .unwrap_or(Method::Get),
+                .unwrap_or_default(),
             headers: fields.texts_by_name("headers"),
             args: fields.free_map("args"),
             required: fields.words("required"),
@@ -270,17 +270,7 @@ fn api(fields: &Fields<'_>) -> ToolsetKind {
     if tool.is_none() && fields.get("api_config").is_none() {
         fields.missing("`api_config`");
     }
-    let none = || ApiTool {
-        name: String::new(),
-        instruction: String::new(),
-        endpoint: String::new(),
-        method: Method::Get,
-        headers: Default::default(),
-        args: Default::default(),
-        required: Vec::new(),
-        output_schema: None,
-    };
-    ToolsetKind::Api { api_config: tool.unwrap_or_else(none) }
+    ToolsetKind::Api { api_config: tool.unwrap_or_default() }
 }
 
 /// The endpoint of an `api` tool, where places stand for arguments as well.

@@ -161,6 +161,7 @@ models:
     model: gpt-4o
     base_url: https://h.example/v1
     token_key: K
+    headers: { X: $Y }
     top_p: 1
     frequency_penalty: 0.5
     presence_penalty: -0.5
@@ -176,9 +177,9 @@ providers:
         (model.top_p, model.presence_penalty, model.track_usage),
         (Some(1.0), Some(-0.5), Some(false))
     );
-    assert_eq!(model.api_version.as_deref(), Some("2024-10-21"));
-    assert_eq!(model.api_type, Some(ApiType::Responses));
-    assert_eq!(model.provider_opts["region"], json!("x"));
+    assert_eq!(model.headers["X"], "$Y");
+    let options = json!({"api_version": "2024-10-21", "api_type": "openai_responses", "region": "x"});
+    assert_eq!(json!(model.provider_opts), options);
     assert_eq!(model.routing[0].examples, ["a", "b"]);
     assert_eq!(config.provider("mine").unwrap().api_type, ApiType::Responses);
     assert_eq!(config.key_variables().into_iter().collect::<Vec<_>>(), ["K", "K2"]);

@@ -31,8 +31,8 @@ models:
         unsupported(text),
         [
             "agent.yaml:6: skills in agents.root.skills (put what the agent has to know into `instruction`)",
-            "agent.yaml:7: code in a template `${new Date()}` in agents.root.welcome_message (only ${env.NAME} and \
-             ${env.NAME || \"default\"} are replaced)",
+            "agent.yaml:7: code in a template `${new Date()}` in agents.root.welcome_message (${env.NAME} and \
+             ${env.NAME || \"default\"} are what is replaced)",
             "agent.yaml:9: toolset `mcp` from Docker's catalogue in agents.root.toolsets[0] (start the server with \
              `command`, as in `docker run -i --rm mcp/NAME`)",
             "agent.yaml:11: toolset `memory` in agents.root.toolsets[1] (let the agent keep notes in a file)",
@@ -91,11 +91,33 @@ fn another_model_is_looked_at_instead() {
     assert_eq!(with("openai/gpt-4o"), Ok("openai/gpt-4o".to_owned()));
     assert_eq!(
         with("amazon-bedrock/x"),
-        Err("not supported yet: agent.yaml:1: provider `amazon-bedrock` in agents.root.model (use another \
+        Err("not supported yet: agent.yaml: provider `amazon-bedrock` in the model that was asked for (use another \
              provider)"
             .to_owned())
     );
     assert_eq!(with("gpt"), Err("no model `gpt` in agent.yaml, and it is no provider/model".to_owned()));
+}
+
+#[test]
+fn models_are_looked_at_wherever_they_are_named() {
+    let text = "\
+agents:
+  root:
+    model: mistral/x
+    fallback: { models: [google/a, own/b] }
+    toolsets: [{ type: think, model: google/c }, { type: model_picker, models: [google/d] }]
+  idle: {}
+providers: { own: { base_url: 'http://h/v1' } }
+";
+    let list = unsupported(text);
+    for part in [
+        "agent.yaml:4: provider `google` in agents.root.fallback.models",
+        "agent.yaml:5: provider `google` in agents.root.toolsets[0].model",
+        "agent.yaml:5: provider `google` in agents.root.toolsets[1].models",
+    ] {
+        assert!(list.iter().any(|line| line.starts_with(part)), "{part} in {list:?}");
+    }
+    assert_eq!(list.iter().filter(|line| line.contains("provider")).count(), 3, "{list:?}");
 }
 
 #[test]
@@ -112,4 +134,30 @@ agents:
     toolsets: [{ type: shell, defer: false, toon: '' }]
 ";
     assert_eq!(unsupported(text), [] as [String; 0]);
+}
+
+#[test]
+fn a_toolset_that_runs_brings_its_tools() {
+    let toolsets = [
+        "{ type: filesystem }",
+        "{ type: shell }",
+        "{ type: shell, tools: [run_background_job] }",
+        "{ type: script, shell: { ip: { cmd: x } } }",
+        "{ type: think }",
+        "{ type: todo }",
+        "{ type: tasks }",
+        "{ type: memory }",
+        "{ type: fetch }",
+        "{ type: api, api_config: { name: n, endpoint: 'https://h.example' } }",
+        "{ type: user_prompt }",
+        "{ type: model_picker, models: [ollama/x] }",
+        "{ type: background_agents }",
+    ];
+    for toolset in toolsets {
+        let text = format!("agents: {{ root: {{ model: ollama/x, toolsets: [{toolset}] }} }}");
+        match agent(&text, &Environment::default()) {
+            Ok(agent) => assert!(!agent.tools().is_empty(), "{toolset} is neither refused nor there"),
+            Err(error) => assert!(error.to_string().starts_with("not supported yet: "), "{error}"),
+        }
+    }
 }
