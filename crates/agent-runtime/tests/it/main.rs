@@ -12,6 +12,7 @@ mod fallback;
 mod filesystem;
 mod formats;
 mod jobs;
+mod many;
 mod messages;
 mod permissions;
 mod prices;
