@@ -4,6 +4,7 @@
 
 mod arguments;
 mod canaries;
+mod models;
 mod p1_told_first;
 mod p2_off;
 mod p7_visible;

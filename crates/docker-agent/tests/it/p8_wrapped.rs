@@ -14,7 +14,7 @@ fn p8_every_command_line_is_recorded_with_its_exit_code() {
     let home = Home::new();
     home.write("bad.yaml", "agents: {root: {modle: x}}");
     home.write("keyless.yaml", "agents: {root: {model: openai/gpt-4o}}");
-    home.write("later.yaml", "agents: {root: {model: anthropic/claude-sonnet-4-5}}");
+    home.write("later.yaml", "agents: {root: {model: google/gemini-2.5-flash}}");
     let table: [(&[&str], i32, &str); 12] = [
         (&["version"], 0, "version 0"),
         (&["frobnicate"], 2, "unknown 2 usage"),
