@@ -127,11 +127,15 @@ impl Http {
             .await
             .map_err(|_| self.silent(&request.url))?
             .map_err(|error| explain(error, &request.url))?;
-        let header = response.headers().get("retry-after").and_then(|value| value.to_str().ok());
+        let header = |name| response.headers().get(name).and_then(|value| value.to_str().ok());
+        let number = |name| header(name).and_then(|value| value.trim().parse().ok());
+        // Some providers are more exact in a header of their own; a date instead of seconds would need a clock.
+        let retry_after = number("retry-after-ms")
+            .map(Duration::from_millis)
+            .or_else(|| number("retry-after").map(Duration::from_secs));
         Ok(Answer {
             status: response.status().as_u16(),
-            // Providers send seconds; a date would need a clock.
-            retry_after: header.and_then(|value| value.trim().parse().ok()).map(Duration::from_secs),
+            retry_after,
             body: Body {
                 response,
                 idle_timeout: self.options.idle_timeout,

@@ -299,7 +299,10 @@ fn cancelling_a_question_or_a_tool_answers_every_call() {
 fn failures_that_may_pass_are_tried_again() {
     let refusal = |status| Script::Refusal(status, vec![], "sk-canary-0123456789".to_owned());
     let limited = Script::Refusal(429, vec![("retry-after", "0".to_owned())], String::new());
-    let server = Server::start([refusal(503), Script::Hangup, says("a"), limited, says("b")]);
+    // The more exact header counts.
+    let exact = [("retry-after", "3600".to_owned()), ("retry-after-ms", "1".to_owned())].to_vec();
+    let exactly = Script::Refusal(429, exact, String::new());
+    let server = Server::start([refusal(503), Script::Hangup, says("a"), limited, exactly, says("b")]);
     let mut stage = Stage::new(&server);
     let mut notes = Notes::default();
     assert_eq!(stage.turn("?", &mut notes), TurnOutcome::Completed);
@@ -313,7 +316,7 @@ fn failures_that_may_pass_are_tried_again() {
             _ => None,
         })
         .collect();
-    let expected = [(1, "server"), (2, "network"), (1, "rate_limited")];
+    let expected = [(1, "server"), (2, "network"), (1, "rate_limited"), (2, "rate_limited")];
     assert_eq!(retries, expected.map(|(attempt, class)| (attempt, class.to_owned())));
     assert!(!format!("{:?}", notes.events).contains("canary"));
 }

@@ -7,12 +7,15 @@ use agent_runtime::provider::client::{CallError, Failed, Next, Observer};
 use agent_runtime::provider::fallback::{Chain, Order};
 use agent_runtime::provider::model::ModelSettings;
 use agent_runtime::provider::{Delta, Message, Model, ProviderError, Question, Reasoning};
-use agent_runtime::{Cancel, Environment, Keys, Transport, config, http};
+use agent_runtime::{
+    Agent, Cancel, Choice, Conversation, Environment, Event, Keys, Settings, Transport, TurnOutcome, config,
+    http,
+};
 use serde_json::json;
 
 use crate::server::format::{End, Format};
 use crate::server::{Script, Server};
-use crate::setup::quick;
+use crate::setup::{Notes, quick};
 
 const MINUTE: Duration = Duration::from_secs(60);
 
@@ -208,4 +211,56 @@ fn thoughts_go_back_to_nobody_but_who_had_them() {
     let mine = &server.bodies()[1]["messages"][1]["content"];
     assert_eq!(mine[0], json!({ "type": "thinking", "thinking": "hm", "signature": "sig" }));
     assert!(!other.bodies()[0].to_string().contains("sig"));
+}
+
+#[test]
+fn a_conversation_tells_who_stood_in_and_counts_who_answered() {
+    let first = Server::start([refusal(401)]);
+    let second = Server::start([Format::Messages.says("two"), Format::Messages.says("again")]);
+    let environment = Environment::default();
+    let text = format!(
+        "agents: {{ root: {{ model: m }} }}\nmodels: {{ m: {{ {} }} }}",
+        Format::Chat.model(&first.base_url)
+    );
+    let config = config::from_yaml("agent.yaml", &text).unwrap();
+    let agent = Agent::new(&config, &Choice::default(), &environment).unwrap();
+    let agent = agent.with_fallback(vec![model(Format::Messages, &second)], MINUTE);
+    let folder = tempfile::tempdir().unwrap();
+    let (cx, telemetry) = agent_telemetry::testing::capture();
+    let transport = Transport::live(http::Options::new("test/1", &environment));
+    let settings = Settings::new(folder.path()).retry(quick());
+    let mut conversation = Conversation::new(agent, transport, settings, &environment, &cx).unwrap();
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    let mut notes = Notes::default();
+    for message in ["hi", "and?"] {
+        let outcome = runtime.block_on(conversation.turn(message, &mut notes, &Cancel::new()));
+        assert_eq!(outcome, TurnOutcome::Completed);
+    }
+    let fallbacks: Vec<String> = notes
+        .events
+        .iter()
+        .filter_map(|event| match event {
+            Event::Fallback { from, to, class, .. } => Some(format!("{from} {class}, {to}")),
+            _ => None,
+        })
+        .collect();
+    assert_eq!(fallbacks, ["openai/gpt-4o auth, anthropic/claude-sonnet-4-5"]);
+    conversation.finish();
+    let records = telemetry.records();
+    let tokens: Vec<&serde_json::Value> = records
+        .iter()
+        .filter(|record| record["event"] == "token")
+        .map(|record| &record["properties"])
+        .collect();
+    assert_eq!(tokens.len(), 2);
+    for token in tokens {
+        assert_eq!(
+            (&token["model_provider"], &token["model_name"]),
+            (&json!("anthropic"), &json!("claude-sonnet-4-5-20250929"))
+        );
+        assert!(token["cost"].as_f64().is_some(), "{token}");
+    }
+    let end = records.iter().find(|record| record["properties"]["action"] == "end").unwrap();
+    assert_eq!(end["properties"]["errors"], json!({ "auth": 1 }));
+    assert_eq!(end["properties"]["outcome"], "completed");
 }

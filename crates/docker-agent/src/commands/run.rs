@@ -125,7 +125,9 @@ fn prices(startup: &Startup) -> Result<Catalogue, Failure> {
     };
     let text = match fs::read_to_string(&path) {
         Ok(text) => text,
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Catalogue::bundled().clone()),
+        Err(error) if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => {
+            return Ok(Catalogue::bundled().clone());
+        }
         Err(error) => return Err(broken(&error)),
     };
     let newer = Catalogue::from_json(&text).map_err(|error| broken(&error))?;

@@ -6,6 +6,7 @@ mod arguments;
 mod canaries;
 mod debug;
 mod dry_run;
+mod models;
 mod p1_told_first;
 mod p2_off;
 mod p7_visible;
