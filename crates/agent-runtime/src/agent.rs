@@ -181,7 +181,7 @@ impl Agent {
             }
             _ => return Err(AgentError::Unsupported(unsupported)),
         };
-        let output = agent.structured_output.as_ref().map(output_schema);
+        let output = agent.structured_output.as_ref().map(OutputSchema::from);
         let resolve = |settings: ModelSettings| {
             let settings = ModelSettings { output: output.clone(), ..settings };
             Model::resolve(&settings, &choice.prices, environment, choice.keys)
@@ -307,15 +307,6 @@ impl Agent {
     #[must_use]
     pub fn key_variables(&self) -> &std::collections::BTreeSet<String> {
         &self.key_variables
-    }
-}
-
-fn output_schema(written: &config::StructuredOutput) -> OutputSchema {
-    OutputSchema {
-        name: written.name.clone(),
-        description: Some(written.description.clone()).filter(|text| !text.is_empty()),
-        schema: written.schema.clone(),
-        strict: written.strict,
     }
 }
 

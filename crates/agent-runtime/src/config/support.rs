@@ -128,7 +128,7 @@ impl Feature {
             Self::ThinkingEffort => Runs("thinking_budget as a word"),
             Self::ThinkingElsewhere => Runs("thinking_budget"),
             Self::ThinkingTokens => Runs("thinking_budget in tokens"),
-            Self::ProviderOption => Runs("provider option"),
+            Self::ProviderOption => Later("provider option", "leave it out"),
             Self::RequestHeaders => Later("headers of a model or a provider", "leave them out"),
             // Agents
             Self::SubAgents => Runs("sub_agents"),

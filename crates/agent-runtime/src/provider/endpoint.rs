@@ -158,7 +158,7 @@ impl Endpoint {
             }
         }
         Ok(Self {
-            url: url(&base_url, wire, settings.api_version()),
+            url: url(&base_url, wire, settings.api_version().as_deref()),
             wire,
             auth,
             headers,

@@ -133,6 +133,11 @@ const SAMPLING: [(&str, &[Wire]); 4] = [
 /// `provider_opts` that are something else.
 const OTHER_OPTIONS: [&str; 3] = ["api_type", "api_version", "interleaved_thinking"];
 
+/// Tells whether one of `provider_opts` means something to some format.
+pub(crate) fn is_known_option(name: &str) -> bool {
+    OTHER_OPTIONS.contains(&name) || SAMPLING.iter().any(|(known, _)| *known == name)
+}
+
 impl Model {
     /// Finds out where a model is and how it is asked. No network.
     ///
@@ -190,9 +195,10 @@ impl ModelSettings {
         }
     }
 
-    /// `provider_opts.api_version`.
-    pub(super) fn api_version(&self) -> Option<&str> {
-        self.options.get("api_version").and_then(Value::as_str)
+    /// `provider_opts.api_version`, which may look like a number.
+    pub(super) fn api_version(&self) -> Option<String> {
+        let version = self.options.get("api_version")?;
+        Some(version.as_str().map_or_else(|| version.to_string(), str::to_owned))
     }
 
     /// `provider_opts.interleaved_thinking`.
@@ -271,7 +277,8 @@ impl ModelSettings {
         for (name, value) in &self.options {
             let sampling = SAMPLING.iter().find(|(known, _)| known == name);
             let fits = match (name.as_str(), sampling) {
-                ("api_type" | "api_version", _) => value.is_string(),
+                ("api_type", _) => value.is_string(),
+                ("api_version", _) => value.is_string() || value.is_number(),
                 ("interleaved_thinking", _) => value.is_boolean(),
                 (_, Some(_)) => value.is_number(),
                 _ => {

@@ -121,6 +121,8 @@ fn formats_by_model_and_by_what_the_file_says() {
     assert_eq!(forced("anthropic_messages"), Wire::Messages);
     let custom = "providers: { mine: { base_url: 'http://h/v1', api_type: openai_responses } }";
     assert_eq!(of("provider: mine, model: x", custom), Wire::Responses);
+    let messages = "providers: { mine: { base_url: 'http://h', api_type: anthropic_messages } }";
+    assert_eq!(of("provider: mine, model: x", messages), Wire::Messages);
     let other = "provider: mine, model: x, provider_opts: { api_type: openai_chatcompletions }";
     assert_eq!(of(other, custom), Wire::ChatCompletions);
 }
@@ -201,4 +203,31 @@ fn a_probe_is_short_and_knows_addresses_only() {
     drop(listener);
     assert!(!auto::answers(&address));
     assert!(!auto::answers("localhost:1"));
+}
+
+/// Every file of a folder and below.
+fn files(folder: &std::path::Path) -> Vec<std::path::PathBuf> {
+    let entries = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
+    entries.flat_map(|path| if path.is_dir() { files(&path) } else { vec![path] }).collect()
+}
+
+#[test]
+fn every_model_of_the_examples_can_be_asked() {
+    let examples = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../../examples");
+    let mut asked = 0;
+    for path in files(&examples) {
+        let is_agent = path.extension().is_some_and(|extension| extension == "yaml")
+            && !path.components().any(|part| part.as_os_str() == "recordings");
+        let Some(text) = is_agent.then(|| std::fs::read_to_string(&path).unwrap()) else { continue };
+        let config = config::from_yaml(&path.display().to_string(), &text).unwrap();
+        let later = ["google", "amazon-bedrock"];
+        for model in config.models.iter().filter(|model| !later.contains(&model.provider.as_str())) {
+            let settings = ModelSettings::from_config(&config, model);
+            let model =
+                Model::resolve(&settings, Catalogue::bundled(), &Environment::default(), Keys::Unused);
+            assert!(model.is_ok(), "{}: {model:?}", path.display());
+            asked += 1;
+        }
+    }
+    assert!(asked > 0);
 }

@@ -7,6 +7,7 @@ mod asking;
 mod console;
 mod dry;
 mod json;
+mod prices;
 mod signals;
 mod stdin;
 mod talk;
@@ -18,7 +19,6 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use agent_runtime::prices::Catalogue;
 use agent_runtime::tools::folder::WorkingFolder;
 use agent_runtime::{
     Agent, AgentError, Approval, Choice, Config, Conversation, Environment, Keys, Recorder, Replayer,
@@ -112,35 +112,13 @@ fn environment(startup: &Startup) -> Result<Environment, Failure> {
     Ok(files.into_iter().fold(environment, Environment::with_file))
 }
 
-/// The price catalogue: the built-in one with `prices.json` of the config folder, if there is one, laid over it.
-fn prices(startup: &Startup) -> Result<Catalogue, Failure> {
-    let Some(folder) = startup.config_dir() else { return Ok(Catalogue::bundled().clone()) };
-    let path = folder.join("prices.json");
-    let broken = |error: &dyn std::fmt::Display| {
-        let failure =
-            Failure::new(ErrorClass::Config, format_args!("cannot use {}: {error}", path.display()));
-        failure.hint(
-            "it has to have the form of https://models.dev/api.json; delete it to use the built-in prices",
-        )
-    };
-    let text = match fs::read_to_string(&path) {
-        Ok(text) => text,
-        Err(error) if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => {
-            return Ok(Catalogue::bundled().clone());
-        }
-        Err(error) => return Err(broken(&error)),
-    };
-    let newer = Catalogue::from_json(&text).map_err(|error| broken(&error))?;
-    Ok(Catalogue::bundled().clone().updated(newer))
-}
-
 fn team(
     args: &RunArgs,
     startup: &Startup,
     config: &Config,
     environment: &Environment,
 ) -> Result<Team, Failure> {
-    let mut choice = Choice::default().prices(prices(startup)?);
+    let mut choice = Choice::default().prices(prices::read(startup.config_dir())?);
     if let Some(name) = &args.agent {
         choice = choice.agent(name);
     }

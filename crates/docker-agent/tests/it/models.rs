@@ -76,3 +76,26 @@ fn prices_can_be_replaced_by_a_file() {
     assert_eq!(broken.code, 1);
     assert!(broken.stderr.contains("prices.json: ") && broken.stderr.contains("models.dev"), "{broken:?}");
 }
+
+#[test]
+fn another_model_stands_in_as_the_file_says() {
+    let home = home();
+    let refusing =
+        Server::start(|_| server::answer(500, "application/json", r#"{"error":{"message":"no"}}"#));
+    let other = Server::chat([server::says("hello"), server::says("again")]);
+    let model = |server: &Server| {
+        format!("{{provider: openai, model: gpt-4o, base_url: '{}', token_key: CHAT_KEY}}", server.base_url())
+    };
+    let text = format!(
+        "agents: {{root: {{model: a, fallback: {{models: [b], retries: -1}}}}}}\nmodels:\n  a: {}\n  b: {}\n",
+        model(&refusing),
+        model(&other)
+    );
+    home.write("agent.yaml", &text);
+    let ran = home.run(&["run", "agent.yaml", "one", "two"]).ok();
+    assert_eq!(ran.stdout, "hello\nagain\n");
+    let said = "openai/gpt-4o does not answer, asking openai/gpt-4o: the provider failed: no (status 500)\n";
+    assert_eq!(ran.stderr.matches(said).count(), 1, "{ran:?}");
+    // Never tried again, and not asked at all while the other one stands in.
+    assert_eq!((refusing.got().len(), other.got().len()), (1, 2));
+}

@@ -8,6 +8,7 @@ use crate::config::error::nearest;
 use crate::config::fields::{Fields, Target};
 use crate::config::model::{ApiType, Effort, ModelConfig, ProviderConfig, RoutingRule, ThinkingBudget};
 use crate::config::support::Feature;
+use crate::provider::model::is_known_option;
 use crate::yaml::{Node, Value};
 
 /// Reads one entry of `models`.
@@ -57,7 +58,7 @@ fn note_options(options: &Fields<'_>, all: &Map<String, Json>) {
     {
         options.uses_at(Feature::ResponsesApi, None, options.path_of("api_type"), node);
     }
-    for name in all.keys().filter(|name| !matches!(name.as_str(), "api_version" | "api_type")) {
+    for name in all.keys().filter(|name| !is_known_option(name)) {
         let node = options.node.get(name).unwrap_or(options.node);
         options.uses_at(Feature::ProviderOption, Some(name), options.path_of(name), node);
     }

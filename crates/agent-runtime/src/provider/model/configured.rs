@@ -1,8 +1,8 @@
 //! What an agent file says about models, in the terms of providers.
 
 use super::{CustomProvider, ModelSettings};
-use crate::config::{self, ApiType, Config, ModelConfig, ThinkingBudget};
-use crate::provider::{Effort, Thinking, Wire};
+use crate::config::{self, ApiType, Config, ModelConfig, StructuredOutput, ThinkingBudget};
+use crate::provider::{Effort, OutputSchema, Thinking, Wire};
 
 impl ModelSettings {
     /// Reads a model of a file.
@@ -29,6 +29,17 @@ impl ModelSettings {
             thinking: model.thinking_budget.and_then(thinking),
             output: None,
             options: model.provider_opts.clone(),
+        }
+    }
+}
+
+impl From<&StructuredOutput> for OutputSchema {
+    fn from(output: &StructuredOutput) -> Self {
+        Self {
+            name: output.name.clone(),
+            description: Some(output.description.clone()).filter(|text| !text.is_empty()),
+            schema: output.schema.clone(),
+            strict: output.strict,
         }
     }
 }
