@@ -46,6 +46,19 @@ pub(crate) enum Command {
     Version,
     /// See and control what is collected
     Telemetry(TelemetryArgs),
+    /// Let docker run this program as `docker agent`
+    Plugin {
+        #[command(subcommand)]
+        command: PluginCommand,
+    },
+}
+
+#[derive(Debug, Clone, Copy, clap::Subcommand)]
+pub(crate) enum PluginCommand {
+    /// Link this program into docker's folder for plugins
+    Install,
+    /// Remove that link
+    Uninstall,
 }
 
 #[derive(Debug, clap::Args)]

@@ -9,7 +9,7 @@ catalogue! {
     /// What docker-agent collects.
     pub static CATALOGUE = {
         events: [CommandEnded, SessionStarted, SessionEnded, ToolCalled, TokensUsed],
-        commands: ["run", "version"],
+        commands: ["plugin install", "plugin uninstall", "run", "version"],
         flags: [
             "agent", "config-dir", "data-dir", "debug", "env-from-file", "exec", "fake", "json", "log-file", "model",
             "record", "working-dir", "yolo",

@@ -62,6 +62,10 @@ fn run(arguments: &[OsString], as_plugin: bool) -> u8 {
                     startup.begin(NoticeRule::Show);
                     wrapper::recorded(startup.telemetry(), &attempt, |_cx| commands::version::run())
                 }
+                Some(Command::Plugin { command }) => {
+                    startup.begin(NoticeRule::Show);
+                    wrapper::recorded(startup.telemetry(), &attempt, |_cx| commands::plugin::run(command))
+                }
                 Some(Command::Run(run)) => {
                     startup.begin(NoticeRule::Show);
                     wrapper::recorded(startup.telemetry(), &attempt, |cx| {
