@@ -4,14 +4,17 @@
 
 mod arguments;
 mod canaries;
+mod docker;
 mod p1_told_first;
 mod p2_off;
 mod p7_visible;
 mod p8_wrapped;
 mod p9_free;
 mod page;
+mod plugin;
 mod run;
 mod server;
 mod setup;
 mod telemetry;
 mod terminal;
+mod tools;
