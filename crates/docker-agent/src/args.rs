@@ -44,10 +44,47 @@ pub(crate) enum Command {
     Run(RunArgs),
     /// Look at an agent file without running it
     Debug(DebugArgs),
+    /// See what was said in earlier conversations
+    Sessions {
+        #[command(subcommand)]
+        command: SessionsCommand,
+    },
     /// Show the version
     Version,
     /// See and control what is collected
     Telemetry(TelemetryArgs),
+    /// Let docker run this program as `docker agent`
+    Plugin {
+        #[command(subcommand)]
+        command: PluginCommand,
+    },
+}
+
+#[derive(Debug, clap::Subcommand)]
+pub(crate) enum SessionsCommand {
+    /// List them, the newest first
+    List {
+        /// Print one JSON object a line, sub-agents' tasks included
+        #[arg(long)]
+        json: bool,
+    },
+    /// Show what was said in one
+    Show {
+        /// Its id or how that begins, or -1 for the newest, -2 for the one before it
+        #[arg(value_name = "SESSION", allow_negative_numbers = true)]
+        session: String,
+        /// Print one JSON object a message
+        #[arg(long)]
+        json: bool,
+    },
+}
+
+#[derive(Debug, Clone, Copy, clap::Subcommand)]
+pub(crate) enum PluginCommand {
+    /// Link this program into docker's folder for plugins
+    Install,
+    /// Remove that link
+    Uninstall,
 }
 
 #[derive(Debug, clap::Args)]
@@ -85,6 +122,9 @@ pub(crate) struct RunArgs {
     /// Let a recording speak as slowly as a model: so many milliseconds between its lines [default: 15]
     #[arg(long, value_name = "MS", requires = "fake", num_args = 0..=1, require_equals = true, default_missing_value = "15")]
     pub(crate) fake_stream: Option<u64>,
+    /// Continue a conversation: its id or how that begins, or -1 for the newest, -2 for the one before it
+    #[arg(long, value_name = "SESSION", allow_negative_numbers = true)]
+    pub(crate) session: Option<String>,
     /// Where tools work [default: the current folder]
     #[arg(long, value_name = "DIR")]
     pub(crate) working_dir: Option<PathBuf>,

@@ -9,10 +9,10 @@ catalogue! {
     /// What docker-agent collects.
     pub static CATALOGUE = {
         events: [CommandEnded, SessionStarted, SessionEnded, ToolCalled, TokensUsed],
-        commands: ["debug config", "run", "version"],
+        commands: ["debug config", "plugin install", "plugin uninstall", "run", "sessions list", "sessions show", "version"],
         flags: [
             "agent", "config-dir", "data-dir", "debug", "dry-run", "env-from-file", "exec", "fake", "fake-stream", "json",
-            "log-file", "model", "record", "working-dir", "yolo",
+            "log-file", "model", "record", "session", "working-dir", "yolo",
         ],
         agents: ["root"],
         tools: [

@@ -1,6 +1,8 @@
 //! The commands, a file each.
 
 pub(crate) mod debug;
+pub(crate) mod plugin;
 pub(crate) mod run;
+pub(crate) mod sessions;
 pub(crate) mod telemetry;
 pub(crate) mod version;

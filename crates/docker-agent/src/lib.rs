@@ -63,9 +63,19 @@ fn run(arguments: &[OsString], as_plugin: bool) -> u8 {
                     startup.begin(NoticeRule::Show);
                     wrapper::recorded(startup.telemetry(), &attempt, |_cx| commands::version::run())
                 }
+                Some(Command::Sessions { command }) => {
+                    startup.begin(NoticeRule::Show);
+                    wrapper::recorded(startup.telemetry(), &attempt, |_cx| {
+                        commands::sessions::run(&command, &startup)
+                    })
+                }
                 Some(Command::Debug(debug)) => {
                     startup.begin(NoticeRule::Show);
                     wrapper::recorded(startup.telemetry(), &attempt, |_cx| commands::debug::run(&debug))
+                }
+                Some(Command::Plugin { command }) => {
+                    startup.begin(NoticeRule::Show);
+                    wrapper::recorded(startup.telemetry(), &attempt, |_cx| commands::plugin::run(command))
                 }
                 Some(Command::Run(run)) => {
                     startup.begin(NoticeRule::Show);

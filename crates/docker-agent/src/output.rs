@@ -21,7 +21,7 @@ pub(crate) enum Look {
 }
 
 impl Look {
-    fn style(self) -> Style {
+    pub(crate) fn style(self) -> Style {
         match self {
             Self::Plain => Style::new(),
             Self::Quiet => Style::new().dimmed(),
@@ -82,9 +82,7 @@ pub(crate) fn styled_note(text: &str) {
 
 /// Asks for a line: writes to stderr without ending the line.
 pub(crate) fn ask(text: impl Display) {
-    let mut stderr = io::stderr().lock();
-    let _ = write!(stderr, "{text}");
-    let _ = stderr.flush();
+    let _ = write!(AutoStream::auto(io::stderr().lock()), "{text}");
 }
 
 /// Writes `note: …` to stderr.
@@ -118,6 +116,23 @@ pub(crate) fn stdin_is_terminal() -> bool {
 /// Whether stdout is a terminal.
 pub(crate) fn stdout_is_terminal() -> bool {
     io::stdout().is_terminal()
+}
+
+/// Whether stdout and stderr are terminals that can move their cursor.
+pub(crate) fn screen_can_be_drawn() -> bool {
+    let is_dumb = std::env::var_os("TERM").is_some_and(|term| term == "dumb");
+    stdout_is_terminal() && io::stderr().is_terminal() && !is_dumb
+}
+
+/// Whether what is written to stdout may have styles.
+pub(crate) fn stdout_shows_styles() -> bool {
+    AutoStream::choice(&io::stdout()) != anstream::ColorChoice::Never
+}
+
+/// How many columns the terminal on stdout has now.
+pub(crate) fn stdout_width() -> usize {
+    let columns = rustix::termios::tcgetwinsize(io::stdout()).map_or(0, |size| size.ws_col);
+    if columns == 0 { 80 } else { columns.into() }
 }
 
 /// Text of a model or a tool, made harmless for a terminal: control characters become visible marks.

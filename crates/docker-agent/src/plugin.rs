@@ -1,14 +1,21 @@
-//! Being a Docker CLI plugin: the metadata probe, and docker's own flags in front of ours.
+//! Being a Docker CLI plugin: the metadata probe, docker's own flags in front of ours, the end of docker.
 //!
 //! The probe runs whenever somebody types `docker`, so it touches no file and knows no telemetry.
 //! Facts: <https://github.com/docker/cli>, `cli-plugins/metadata/metadata.go` and `cli-plugins/manager/manager.go`.
+
+mod parent;
 
 use std::ffi::{OsStr, OsString};
 
 use serde_json::json;
 
+pub(crate) use self::parent::Parent;
+
 /// Set by docker for the plugins that it runs.
 pub(crate) const VARIABLE: &str = "DOCKER_CLI_PLUGIN_ORIGINAL_CLI_COMMAND";
+
+/// Variables that docker sets for a plugin and that mean nothing to the plugin's own children.
+pub(crate) const VARIABLES: [&str; 2] = [VARIABLE, parent::VARIABLE];
 
 /// How somebody calls us through docker.
 pub(crate) const CALLED: &str = "docker agent";
@@ -53,7 +60,15 @@ pub(crate) fn probe(arguments: &[OsString]) -> Option<String> {
 /// Our own arguments among those that docker was called with: what follows the word `agent`.
 ///
 /// Without that word they are ours already: a child of a plugin inherits its environment.
+/// `docker help agent run` arrives as it was typed and becomes `run --help`.
 pub(crate) fn own_arguments(arguments: Vec<OsString>) -> Vec<OsString> {
+    if let [program, help, name, words @ ..] = arguments.as_slice()
+        && help == "help"
+        && name == NAME
+    {
+        let program = std::iter::once(program.clone());
+        return program.chain(words.iter().cloned()).chain([OsString::from("--help")]).collect();
+    }
     let mut rest = arguments.iter().enumerate().skip(1);
     while let Some((position, argument)) = rest.next() {
         if argument == NAME {
@@ -91,6 +106,9 @@ mod tests {
             ("x -c agent -D agent version", "x version"),
             ("x --config=/c --tls --host unix:///agent agent run agent", "x run agent"),
             ("x -l debug agent agent", "x agent"),
+            ("x help agent", "x --help"),
+            ("x help agent run", "x run --help"),
+            ("x help run", "x help run"),
             // No word of ours: these are ours already.
             ("x run agent.yaml agent", "x run agent.yaml agent"),
             ("x version", "x version"),

@@ -2,7 +2,9 @@
 //!
 //! Everything is read once. Nothing is written before [`Startup::begin`], and then only the notice's memory.
 
+use std::fs::DirBuilder;
 use std::io;
+use std::os::unix::fs::DirBuilderExt as _;
 use std::path::{Path, PathBuf};
 
 use agent_telemetry::consent::State;
@@ -99,6 +101,18 @@ impl Startup {
     /// Whether docker called us.
     pub(crate) fn as_plugin(&self) -> bool {
         self.as_plugin
+    }
+
+    /// How somebody calls this program, for what we tell them to type.
+    pub(crate) fn called(&self) -> &'static str {
+        if self.as_plugin { plugin::CALLED } else { NAME }
+    }
+
+    /// A file of the state folder, where there is one. The folder is made if it can be.
+    pub(crate) fn state_file(&self, name: &str) -> Option<PathBuf> {
+        let folder = self.dirs.state.as_ref()?;
+        DirBuilder::new().recursive(true).mode(0o700).create(folder).ok()?;
+        Some(folder.join(name))
     }
 
     /// The files given with `--env-from-file`.

@@ -4,12 +4,17 @@
 //! Exit codes: 0, failure 1, usage 2, Ctrl-C 130, SIGTERM 143; the recorded event carries the same.
 
 mod asking;
+mod calls;
 mod console;
 mod dry;
 mod json;
+mod keys;
 mod prices;
+mod prompt;
+mod screen;
 mod signals;
 mod stdin;
+pub(crate) mod stored;
 mod talk;
 mod text;
 
@@ -27,14 +32,14 @@ use agent_runtime::{
 use agent_telemetry::{Cx, Ended, ErrorClass};
 
 use self::asking::Asking;
-use self::console::{Console, Sink};
+use self::console::Console;
 use self::signals::Signals;
 use self::talk::Script;
 use crate::args::RunArgs;
 use crate::failure::Failure;
 use crate::startup::Startup;
 use crate::wrapper::Outcome;
-use crate::{agent_file, output};
+use crate::{agent_file, output, plugin};
 
 /// Runs an agent.
 pub(crate) fn run(args: &RunArgs, startup: &Startup, cx: &Cx) -> Outcome {
@@ -56,41 +61,91 @@ fn listen_and_run(args: &RunArgs, startup: &Startup, cx: &Cx) -> Outcome {
         let _inside = runtime.enter();
         Signals::listen().map_err(|error| broken("cannot listen to signals", error))?
     };
-    let (prepared, mut console) = prepare(args, startup, cx)?;
-    let outcome = runtime.block_on(talk::hold(prepared, &mut console, signals));
+    let prepared = prepare(args, startup, cx)?;
+    let outcome = runtime.block_on(talk::hold(prepared, signals));
     // What still reads stdin would be waited for.
     runtime.shutdown_background();
     outcome
 }
 
 /// A conversation that can begin.
-struct Prepared {
+struct Prepared<'a> {
     conversation: Conversation,
+    console: Console,
+    /// The terminal, where one shows the conversation.
+    screen: Option<screen::Shared>,
     script: Script,
     recorder: Option<Arc<Recorder>>,
-    welcome: Option<String>,
+    maker: Maker<'a>,
 }
 
-fn prepare(args: &RunArgs, startup: &Startup, cx: &Cx) -> Result<(Prepared, Console), Failure> {
+/// Makes conversations with one agent: the first, and a new one when somebody asks for it.
+struct Maker<'a> {
+    args: &'a RunArgs,
+    startup: &'a Startup,
+    cx: &'a Cx,
+    config: Config,
+    environment: Environment,
+    transport: Transport,
+}
+
+impl Maker<'_> {
+    /// A new conversation, in the place of an earlier one.
+    fn conversation(&self) -> Result<Conversation, Failure> {
+        let mut conversation = self.with(team(self.args, self.startup, &self.config, &self.environment)?)?;
+        stored::begin(&mut conversation, self.args, self.startup);
+        Ok(conversation)
+    }
+
+    /// The first conversation: a new one, or one that is continued.
+    fn first(&self, team: Team) -> Result<Conversation, Failure> {
+        let mut conversation = self.with(team)?;
+        match &self.args.session {
+            Some(wanted) => stored::resume(&mut conversation, wanted, self.startup)?,
+            None => stored::begin(&mut conversation, self.args, self.startup),
+        }
+        Ok(conversation)
+    }
+
+    fn with(&self, team: Team) -> Result<Conversation, Failure> {
+        let folder = working_folder(self.args)?;
+        let approval = if self.args.yolo { Approval::All } else { Approval::Each };
+        let mut settings =
+            Settings::new(folder.path()).approval(approval).today(jiff::Zoned::now().date().to_string());
+        settings.home = std::env::home_dir();
+        let transport = self.transport.clone();
+        Conversation::new(team, transport, settings, &self.environment, self.cx)
+            .map_err(|error| cannot_work_in(folder.path(), &error))
+    }
+}
+
+fn prepare<'a>(args: &'a RunArgs, startup: &'a Startup, cx: &'a Cx) -> Result<Prepared<'a>, Failure> {
     let environment = environment(startup)?;
     let config = agent_file::read(&args.agent_file)?;
     let team = team(args, startup, &config, &environment)?;
     for auto in team.agents().filter_map(Agent::auto) {
         output::note(format_args!("model {auto}"));
     }
-    let script = Script::new(args)?;
+    let script = Script::new(args, startup.called())?;
     let (transport, recorder) = transport(args, team.first(), &environment)?;
-    let folder = working_folder(args)?;
-    let approval = if args.yolo { Approval::All } else { Approval::Each };
-    let settings =
-        Settings::new(folder.path()).approval(approval).today(jiff::Zoned::now().date().to_string());
-    let welcome = team.first().welcome_message().map(str::to_owned);
-    let conversation = Conversation::new(team, transport, settings, &environment, cx)
-        .map_err(|error| cannot_work_in(folder.path(), &error))?;
-    let sink: Box<dyn Sink> = if args.json { Box::new(json::Lines) } else { Box::new(text::Text::new()) };
-    let may_ask = !args.exec && !args.json && output::stdin_is_terminal();
-    let asking = if may_ask { Asking::terminal() } else { Asking::nobody() };
-    Ok((Prepared { conversation, script, recorder, welcome }, Console::new(sink, asking)))
+    let maker = Maker { args, startup, cx, config, environment, transport };
+    let conversation = maker.first(team)?;
+    let (console, screen) = console(args);
+    Ok(Prepared { conversation, console, screen, script, recorder, maker })
+}
+
+/// How the conversation is shown, and who is asked.
+fn console(args: &RunArgs) -> (Console, Option<screen::Shared>) {
+    let person = !args.exec && !args.json && output::stdin_is_terminal();
+    let asking = if person { Asking::Person } else { Asking::Nobody { said: false } };
+    if args.json {
+        return (Console::new(Box::new(json::Lines), asking), None);
+    }
+    if args.exec || !output::screen_can_be_drawn() {
+        return (Console::new(Box::new(text::Text::new()), asking), None);
+    }
+    let screen = screen::stdout();
+    (Console::new(Box::new(screen::OnScreen(Arc::clone(&screen))), asking), Some(screen))
 }
 
 /// Where tools work, which must exist.
@@ -107,7 +162,10 @@ fn environment(startup: &Startup) -> Result<Environment, Failure> {
     let utf8 = |(name, value): (std::ffi::OsString, std::ffi::OsString)| {
         Some((name.into_string().ok()?, value.into_string().ok()?))
     };
-    let environment = Environment::new(std::env::vars_os().filter_map(utf8));
+    // Docker's words to its plugin would make a child believe that docker called it.
+    let variables = std::env::vars_os().filter_map(utf8);
+    let variables = variables.filter(|(name, _)| !plugin::VARIABLES.contains(&name.as_str()));
+    let environment = Environment::new(variables);
     let files = startup.env_files().variables()?;
     Ok(files.into_iter().fold(environment, Environment::with_file))
 }

@@ -42,6 +42,11 @@ pub(crate) fn run(args: &TelemetryArgs, startup: &Startup) -> Outcome {
     }
 }
 
+/// Shows the status, for somebody in a conversation.
+pub(crate) fn show_status(startup: &Startup) -> Outcome {
+    status::run(startup, false, false)
+}
+
 fn help(startup: &Startup) -> Outcome {
     let mut command = args::command(startup.as_plugin());
     command.build();

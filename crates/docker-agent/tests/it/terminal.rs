@@ -3,7 +3,8 @@
 use std::fs::File;
 use std::io::{Read as _, Write as _};
 use std::process::{Child, Stdio};
-use std::sync::mpsc;
+use std::sync::mpsc::{self, RecvTimeoutError};
+use std::time::Instant;
 
 use rustix::fs::{Mode, OFlags};
 use rustix::process::{Pid, Signal, kill_process};
@@ -66,7 +67,19 @@ impl Terminal {
         self.keyboard.write_all(keys.as_bytes()).expect("keys");
     }
 
+    /// Waits until the screen's other end is closed, and the program with it.
     fn end(mut self) -> i32 {
+        let deadline = Instant::now() + PATIENCE;
+        loop {
+            match self.screen.recv_timeout(deadline.saturating_duration_since(Instant::now())) {
+                Ok(more) => self.seen.push_str(&String::from_utf8_lossy(&more)),
+                Err(RecvTimeoutError::Disconnected) => break,
+                Err(RecvTimeoutError::Timeout) => {
+                    let _ = self.child.kill();
+                    panic!("did not end; saw {:?}", self.seen);
+                }
+            }
+        }
         self.child.wait().expect("an end").code().expect("an exit code")
     }
 }
@@ -111,14 +124,32 @@ fn p8_ctrl_c_at_the_prompt_is_recorded() {
     let file = home.agent(&chat);
     let mut terminal = Terminal::start(&home, &["run", &file]);
     terminal.expect("> ");
+    // Once as a key, once as a signal.
+    terminal.press("\u{3}");
+    terminal.expect("Ctrl-C again leaves");
+    terminal.expect("> ");
     kill_process(Pid::from_child(&terminal.child), Signal::INT).expect("a signal");
     assert_eq!(terminal.end(), 130);
     assert_eq!(shape(&home.pending()), ["run 130 cancelled"]);
 }
 
 #[test]
+fn p8_a_terminal_that_goes_away_ends_the_prompt() {
+    for (signal, code) in [(Signal::TERM, 143), (Signal::HUP, 129)] {
+        let home = Home::new().with("CHAT_KEY", "x");
+        let chat = Server::chat([]);
+        let file = home.agent(&chat);
+        let mut terminal = Terminal::start(&home, &["run", &file]);
+        terminal.expect("> ");
+        kill_process(Pid::from_child(&terminal.child), signal).expect("a signal");
+        assert_eq!(terminal.end(), code);
+        assert_eq!(shape(&home.pending()), [format!("run {code} cancelled")]);
+    }
+}
+
+#[test]
 fn a_person_is_asked_and_decides() {
-    for (keys, made) in [("y\n", true), ("n\n", false), ("what?\nyes\n", true), ("\u{4}", false)] {
+    for (keys, made) in [("y", true), ("n", false), ("\u{1b}", false), ("\u{4}", false)] {
         let home = home();
         let chat =
             Server::chat([server::calls("shell", &json!({"cmd": "touch made"})), server::says("done")]);
@@ -141,7 +172,9 @@ fn all_is_asked_once() {
     let file = home.agent(&chat);
     let mut terminal = Terminal::start(&home, &["run", &file, "hi"]);
     terminal.expect("[n]o: ");
-    terminal.press("a\n");
+    // No answer, and then one.
+    terminal.press("\u{1b}[A");
+    terminal.press("a");
     let rest = terminal.expect("done");
     assert!(!rest.contains("[n]o: "), "{rest}");
     assert_eq!(terminal.end(), 0);

@@ -9,19 +9,30 @@ use super::asking::Asking;
 
 /// Shows events in one way.
 pub(super) trait Sink: Send {
+    /// A turn begins.
+    fn begin(&mut self) {}
+
     /// Shows an event; fails when stdout does.
     fn show(&mut self, event: &Event) -> io::Result<()>;
 
     /// Leaves stdout at the beginning of a line.
     fn settle(&mut self) -> io::Result<()>;
+
+    /// Leaves the terminal to a question.
+    fn pause(&mut self) -> io::Result<()> {
+        self.settle()
+    }
+
+    /// Takes the terminal back.
+    fn resume(&mut self) {}
 }
 
 /// The command line's side of a conversation.
 pub(super) struct Console {
     sink: Box<dyn Sink>,
-    pub(super) asking: Asking,
-    /// Stops the turn when there is nobody to read it any more.
-    pub(super) cancel: Cancel,
+    asking: Asking,
+    /// Stops the turn, also when there is nobody to read it any more.
+    cancel: Cancel,
     error: Option<ErrorClass>,
     stdout_problem: Option<io::Error>,
 }
@@ -31,9 +42,22 @@ impl Console {
         Self { sink, asking, cancel: Cancel::new(), error: None, stdout_problem: None }
     }
 
+    /// Begins a turn; answers what stops it.
+    pub(super) fn begin(&mut self) -> Cancel {
+        self.cancel = Cancel::new();
+        self.error = None;
+        self.sink.begin();
+        self.cancel.clone()
+    }
+
     /// Why stdout cannot be written any more.
     pub(super) fn stdout_problem(&mut self) -> Option<io::Error> {
         self.stdout_problem.take()
+    }
+
+    /// Whether stdout cannot be written any more.
+    pub(super) fn has_lost_stdout(&self) -> bool {
+        self.stdout_problem.is_some()
     }
 
     /// The class of a turn that did not complete.
@@ -77,7 +101,12 @@ impl Frontend for Console {
     }
 
     fn confirm<'a>(&'a mut self, request: &'a Confirmation) -> BoxFuture<'a, Answer> {
-        self.settle();
-        Box::pin(self.asking.confirm(request))
+        let paused = self.sink.pause();
+        self.note(paused);
+        Box::pin(async {
+            let answer = self.asking.confirm(request).await;
+            self.sink.resume();
+            answer
+        })
     }
 }

@@ -6,11 +6,13 @@ use agent_runtime::{Conversation, TurnOutcome};
 use agent_telemetry::{Ended, ErrorClass};
 
 use super::console::Console;
-use super::signals::Signals;
-use super::{Prepared, shown, stdin};
+use super::keys::AsFound;
+use super::screen::{self, Shared};
+use super::signals::{Caught, Signals};
+use super::{Prepared, prompt, shown, stdin};
 use crate::args::RunArgs;
 use crate::failure::Failure;
-use crate::output::{self, Look};
+use crate::output;
 use crate::wrapper::Outcome;
 
 /// Where messages come from.
@@ -25,129 +27,147 @@ pub(super) enum Script {
 }
 
 impl Script {
-    /// Decides.
-    pub(super) fn new(args: &RunArgs) -> Result<Self, Failure> {
+    /// Decides; `called` is how somebody calls this program.
+    pub(super) fn new(args: &RunArgs, called: &str) -> Result<Self, Failure> {
         let no_prompt = args.exec || args.json;
         match args.messages.as_slice() {
             [only] if only == "-" => Ok(Self::Stdin),
             [] if !output::stdin_is_terminal() => Ok(Self::Stdin),
-            [] if no_prompt => Err(no_message()),
+            [] if no_prompt => Err(no_message(called)),
             [] => Ok(Self::Prompt),
             messages => Ok(Self::Messages(messages.to_vec())),
         }
     }
 }
 
-fn no_message() -> Failure {
+fn no_message(called: &str) -> Failure {
     Failure::usage("there is no message")
-        .hint("give it after the agent file, or pipe it in: echo hello | docker-agent run agent.yaml")
+        .hint(format!("give it after the agent file, or pipe it in: echo hello | {called} run agent.yaml"))
 }
 
-/// Holds a conversation until its end, or until a signal ends it; a second signal does not wait for tools to stop.
-pub(super) async fn hold(prepared: Prepared, console: &mut Console, mut signals: Signals) -> Outcome {
-    let cancel = console.cancel.clone();
-    let mut talk = pin!(converse(prepared, console));
-    let mut caught = None;
-    loop {
-        tokio::select! {
-            biased;
-            signal = signals.next() => {
-                if let Some(first) = caught.replace(signal) {
-                    return Err(Failure::quiet(ended_by(first)));
-                }
-                cancel.cancel();
-            }
-            outcome = &mut talk => {
-                return match caught {
-                    Some(signal) => Err(Failure::quiet(ended_by(signal))),
-                    None => outcome,
-                };
-            }
-        }
+/// Why a conversation is over before its messages are.
+pub(super) enum End {
+    /// Somebody wants to leave.
+    Caught(Caught),
+    /// It cannot go on.
+    Failed(Failure),
+}
+
+impl From<Failure> for End {
+    fn from(failure: Failure) -> Self {
+        Self::Failed(failure)
     }
 }
 
-fn ended_by(signal: super::signals::Caught) -> Ended {
-    Ended::failure(signal.exit_code(), ErrorClass::Cancelled)
+/// A conversation that is held.
+pub(super) struct Talk {
+    pub(super) conversation: Conversation,
+    pub(super) console: Console,
+    pub(super) signals: Signals,
+    /// The terminal that somebody types at.
+    pub(super) terminal: AsFound,
+    pub(super) turns: u64,
+    screen: Option<Shared>,
 }
 
-async fn converse(prepared: Prepared, console: &mut Console) -> Outcome {
-    let Prepared { mut conversation, script, recorder, welcome } = prepared;
-    let cancel = console.cancel.clone();
+/// Holds a conversation until its end, or until a signal ends it.
+pub(super) async fn hold(prepared: Prepared<'_>, signals: Signals) -> Outcome {
+    let Prepared { conversation, console, screen, script, recorder, maker } = prepared;
+    let terminal = AsFound::remember();
+    let mut talk = Talk { conversation, console, signals, terminal, turns: 0, screen };
+    let called = maker.startup.called();
     let said = match script {
-        Script::Messages(messages) => say_all(&mut conversation, &messages, console).await,
-        Script::Stdin => {
-            let text = tokio::select! {
-                biased;
-                () = cancel.cancelled() => return Err(shown(ErrorClass::Cancelled)),
-                text = stdin::all() => text,
-            };
-            match text {
-                Ok(text) if text.trim().is_empty() => return Err(no_message()),
-                Ok(text) => say_all(&mut conversation, &[text.trim_end().to_owned()], console).await,
-                Err(error) => {
-                    return Err(Failure::new(ErrorClass::Io, format_args!("cannot read stdin: {error}")));
-                }
-            }
+        Script::Messages(messages) => talk.say_all(&messages).await,
+        Script::Stdin => match talk.read_stdin(called).await {
+            Ok(text) => talk.say_all(&[text]).await,
+            Err(end) => Err(end),
+        },
+        Script::Prompt => {
+            let history = maker.startup.state_file("history");
+            prompt::hold(&mut talk, &maker, history).await
         }
-        Script::Prompt => prompt(&mut conversation, welcome.as_deref(), console).await,
     };
+    let Talk { mut conversation, mut console, .. } = talk;
     conversation.close().await;
     conversation.finish();
+    if let Err(End::Caught(caught)) = said {
+        return Err(Failure::quiet(Ended::failure(caught.exit_code(), ErrorClass::Cancelled)));
+    }
     if let Some(error) = console.stdout_problem() {
         return Err(error.into());
     }
     if let Some(recorder) = recorder {
         recorder.check().map_err(|problem| Failure::new(ErrorClass::Io, problem))?;
     }
-    said
+    match said {
+        Err(End::Failed(failure)) => Err(failure),
+        _ => Ok(Ended::SUCCESS),
+    }
 }
 
-/// One turn after the other, until one does not complete.
-async fn say_all(conversation: &mut Conversation, messages: &[String], console: &mut Console) -> Outcome {
-    let cancel = console.cancel.clone();
-    for message in messages {
-        let message = conversation.agent().message(message);
-        let outcome = conversation.turn(&message, console, &cancel).await;
-        console.settle();
-        if outcome != TurnOutcome::Completed {
-            return Err(shown(console.class_of(outcome)));
-        }
-    }
-    Ok(Ended::SUCCESS)
-}
-
-/// Asks for messages until there are no more; a turn that fails is no end.
-async fn prompt(conversation: &mut Conversation, welcome: Option<&str>, console: &mut Console) -> Outcome {
-    let cancel = console.cancel.clone();
-    output::line(
-        Look::Quiet,
-        format_args!("{}, {}", conversation.agent().name(), conversation.agent().model()),
-    );
-    if let Some(welcome) = welcome {
-        output::line(Look::Plain, welcome.trim_end());
-    }
-    loop {
-        let line = tokio::select! {
-            biased;
-            () = cancel.cancelled() => return Err(shown(ErrorClass::Cancelled)),
-            line = console.asking.line("> ") => line,
-        };
-        let Some(line) = line else {
-            // The end of input leaves the cursor behind the prompt.
-            output::line(Look::Plain, "");
-            return Ok(Ended::SUCCESS);
-        };
-        match line.trim() {
-            "" => {}
-            "/exit" => return Ok(Ended::SUCCESS),
-            message => {
-                let message = conversation.agent().message(message);
-                let outcome = conversation.turn(&message, console, &cancel).await;
-                console.settle();
-                if outcome == TurnOutcome::Cancelled {
-                    return Err(shown(ErrorClass::Cancelled));
+impl Talk {
+    /// A turn, and what interrupted it. Something that hurries ends it where it is, without waiting for tools to stop.
+    pub(super) async fn turn(&mut self, message: &str) -> Result<(TurnOutcome, Option<Caught>), End> {
+        self.turns += 1;
+        let message = self.conversation.agent().message(message);
+        let cancel = self.console.begin();
+        // Where keys cannot be had one by one, they come with the next Enter.
+        let _ = self.terminal.take_keys();
+        let mut ticks = tokio::time::interval(screen::TICK);
+        let (screen, signals) = (&self.screen, &mut self.signals);
+        let outcome = {
+            let mut turn = pin!(self.conversation.turn(&message, &mut self.console, &cancel));
+            let mut caught: Option<Caught> = None;
+            loop {
+                tokio::select! {
+                    biased;
+                    signal = signals.next() => {
+                        if let Some(first) = caught.replace(signal)
+                            && signal.hurries(first)
+                        {
+                            return Err(End::Caught(first));
+                        }
+                        cancel.cancel();
+                    }
+                    outcome = &mut turn => break (outcome, caught),
+                    _ = ticks.tick(), if screen.is_some() => {
+                        // A terminal that cannot be written is noticed by the next event.
+                        let _ = screen.as_ref().map(|screen| screen::locked(screen).tick());
+                    }
                 }
+            }
+        };
+        self.console.settle();
+        self.terminal.put_back();
+        Ok(outcome)
+    }
+
+    /// One turn after the other, until one does not complete.
+    async fn say_all(&mut self, messages: &[String]) -> Result<(), End> {
+        for message in messages {
+            let (outcome, caught) = self.turn(message).await?;
+            if let Some(caught) = caught {
+                return Err(End::Caught(caught));
+            }
+            if outcome != TurnOutcome::Completed || self.console.has_lost_stdout() {
+                return Err(End::Failed(shown(self.console.class_of(outcome))));
+            }
+        }
+        Ok(())
+    }
+
+    async fn read_stdin(&mut self, called: &str) -> Result<String, End> {
+        let text = tokio::select! {
+            biased;
+            caught = self.signals.next() => return Err(End::Caught(caught)),
+            text = stdin::all() => text,
+        };
+        match text {
+            Ok(text) if text.trim().is_empty() => Err(End::Failed(no_message(called))),
+            Ok(text) => Ok(text.trim_end().to_owned()),
+            Err(error) => {
+                let text = format_args!("cannot read stdin: {error}");
+                Err(End::Failed(Failure::new(ErrorClass::Io, text)))
             }
         }
     }

@@ -2,14 +2,10 @@
 
 use std::io;
 
-use agent_runtime::{Event, ToolStatus};
-use serde_json::Value;
-
+use super::calls::{call, shortened};
 use super::console::Sink;
 use crate::output::{self, Look};
-
-/// Longest argument or result that is shown, in characters.
-const SHOWN_CHARS: usize = 120;
+use agent_runtime::{Event, ToolStatus};
 
 /// Prints text as it comes.
 pub(super) struct Text {
@@ -85,23 +81,4 @@ impl Sink for Text {
 fn failed(name: &str, how: &str, text: &str) {
     let text = shortened(text.lines().next().unwrap_or_default());
     output::line(Look::Warning, format_args!("tool: {name} {how}: {text}"));
-}
-
-/// A call in a line: `read_file {"path":"a.txt"}`.
-pub(super) fn call(name: &str, arguments: &Value) -> String {
-    format!("{} {}", shortened(name), whole(&arguments.to_string()))
-}
-
-/// A line that can be shown on a terminal, cut to a length.
-fn shortened(text: &str) -> String {
-    let text = whole(text);
-    match text.char_indices().nth(SHOWN_CHARS) {
-        Some((end, _)) => format!("{}…", &text[..end]),
-        None => text,
-    }
-}
-
-/// A line that can be shown on a terminal. What somebody is asked to approve is never cut.
-fn whole(text: &str) -> String {
-    output::harmless(text).replace(['\n', '\t'], " ")
 }

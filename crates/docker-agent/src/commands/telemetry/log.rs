@@ -9,6 +9,7 @@ use agent_telemetry::{Ended, LogLine};
 use super::time;
 use crate::args::LogArgs;
 use crate::output;
+use crate::plugin::Parent;
 use crate::startup::Startup;
 use crate::wrapper::Outcome;
 
@@ -45,9 +46,13 @@ fn pending(args: &LogArgs, startup: &Startup) -> Outcome {
     Ok(Ended::SUCCESS)
 }
 
-/// Shows what is added, until somebody stops it.
+/// Shows what is added, until somebody stops it: us, or the docker client that called us.
 fn follow(args: &LogArgs, startup: &Startup, mut last: Option<LogLine>) -> std::io::Result<()> {
+    let docker = Parent::connect();
     loop {
+        if docker.as_ref().is_some_and(Parent::is_gone) {
+            return Ok(());
+        }
         thread::sleep(FOLLOW_EVERY);
         let lines = startup.telemetry().log();
         let seen = lines.iter().rposition(|line| Some(line) == last.as_ref()).map_or(0, |at| at + 1);

@@ -1,0 +1,145 @@
+//! Tool calls in words: a label in a line, a question that leaves nothing out, the change that an edit makes.
+
+use serde_json::Value;
+
+use crate::output;
+
+/// Longest text of others that is shown in passing, in characters.
+const SHOWN_CHARS: usize = 120;
+
+/// A call in a line, for somebody who watches: `read_file a.txt`.
+pub(super) fn label(name: &str, arguments: &Value) -> String {
+    let texts: Vec<String> = match arguments {
+        Value::Object(members) => members
+            .values()
+            .map(|value| match value {
+                Value::String(text) => text.clone(),
+                other => other.to_string(),
+            })
+            .collect(),
+        other => vec![other.to_string()],
+    };
+    shortened(&format!("{name} {}", texts.join(" "))).trim_end().to_owned()
+}
+
+/// A call as it was made: `read_file {"path":"a.txt"}`. What somebody is asked to approve is never cut.
+pub(super) fn call(name: &str, arguments: &Value) -> String {
+    format!("{} {}", shortened(name), one_line(&arguments.to_string()))
+}
+
+/// A line that can be shown on a terminal, cut to a length.
+pub(super) fn shortened(text: &str) -> String {
+    let text = one_line(text);
+    match text.char_indices().nth(SHOWN_CHARS) {
+        Some((end, _)) => format!("{}…", &text[..end]),
+        None => text,
+    }
+}
+
+fn one_line(text: &str) -> String {
+    output::harmless(text).replace(['\n', '\t'], " ")
+}
+
+/// `12 ms`, `3.4 s`, `2 min 5 s`.
+pub(super) fn elapsed(ms: u64) -> String {
+    match ms {
+        0..1_000 => format!("{ms} ms"),
+        1_000..60_000 => format!("{}.{} s", ms / 1_000, ms % 1_000 / 100),
+        _ => format!("{} min {} s", ms / 60_000, ms % 60_000 / 1_000),
+    }
+}
+
+/// `1,234,567`.
+pub(super) fn thousands(number: u64) -> String {
+    let digits = number.to_string();
+    let mut out = String::new();
+    for (at, digit) in digits.chars().enumerate() {
+        if at > 0 && (digits.len() - at).is_multiple_of(3) {
+            out.push(',');
+        }
+        out.push(digit);
+    }
+    out
+}
+
+/// A line of a change.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Changed {
+    Kept(String),
+    Removed(String),
+    Added(String),
+}
+
+/// What an `edit_file` call would change, from its arguments: nothing for other calls, or arguments of another form.
+pub(super) fn changes(name: &str, arguments: &Value) -> Option<Vec<Changed>> {
+    if name != "edit_file" {
+        return None;
+    }
+    let edits = arguments.get("edits")?.as_array()?;
+    let mut lines = Vec::new();
+    for edit in edits {
+        let (old, new) = (edit.get("oldText")?.as_str()?, edit.get("newText")?.as_str()?);
+        lines.extend(change(old, new));
+    }
+    Some(lines)
+}
+
+/// The lines that differ, between those that are the same at both ends.
+fn change(old: &str, new: &str) -> Vec<Changed> {
+    let lines = |text: &str| text.lines().map(output::harmless).collect::<Vec<_>>();
+    let (old, new) = (lines(old), lines(new));
+    let same =
+        |pairs: &mut dyn Iterator<Item = (&String, &String)>| pairs.take_while(|(a, b)| a == b).count();
+    let head = same(&mut old.iter().zip(&new));
+    let tail = same(&mut old[head..].iter().rev().zip(new[head..].iter().rev()));
+    let kept = |lines: &[String]| lines.iter().cloned().map(Changed::Kept).collect::<Vec<_>>();
+    let mut out = kept(&old[..head]);
+    out.extend(old[head..old.len() - tail].iter().cloned().map(Changed::Removed));
+    out.extend(new[head..new.len() - tail].iter().cloned().map(Changed::Added));
+    out.extend(kept(&old[old.len() - tail..]));
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn a_label_is_one_harmless_line() {
+        let call = label("shell", &json!({"cmd": "ls\n-l\u{1b}[2J", "timeout": 3}));
+        assert_eq!(call, "shell ls -l\u{fffd}[2J 3");
+        assert_eq!(label("list", &json!({})), "list");
+        assert!(label("write_file", &json!({"content": "x".repeat(500)})).chars().count() <= 121);
+    }
+
+    #[test]
+    fn what_is_approved_is_never_cut() {
+        let long = "x".repeat(500);
+        assert!(call("shell", &json!({"cmd": long})).contains(&long));
+    }
+
+    #[test]
+    fn numbers_are_readable() {
+        assert_eq!([7, 1234, 1234567].map(thousands), ["7", "1,234", "1,234,567"]);
+        assert_eq!([7, 3450, 125_000].map(elapsed), ["7 ms", "3.4 s", "2 min 5 s"]);
+    }
+
+    #[test]
+    fn an_edit_is_shown_as_what_it_changes() {
+        use Changed::{Added, Kept, Removed};
+        let edits = json!({"path": "a", "edits": [{"oldText": "a\nb\nc", "newText": "a\nB\nB2\nc"}]});
+        let expected = [
+            Kept("a".to_owned()),
+            Removed("b".to_owned()),
+            Added("B".to_owned()),
+            Added("B2".to_owned()),
+            Kept("c".to_owned()),
+        ];
+        assert_eq!(changes("edit_file", &edits).as_deref(), Some(&expected as &[Changed]));
+        assert_eq!(changes("edit_file", &json!({"edits": "x"})), None);
+        assert_eq!(changes("write_file", &edits), None);
+        // What overlaps itself is not counted twice.
+        assert_eq!(change("x\nx", "x"), [Kept("x".to_owned()), Removed("x".to_owned())]);
+    }
+}

@@ -1,0 +1,58 @@
+//! Conversations that are kept: every new one in a file of its own, an old one continued with `--session`.
+
+use std::path::PathBuf;
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use agent_runtime::Conversation;
+use agent_runtime::sessions::{Header, SessionError, Sessions};
+use agent_telemetry::ErrorClass;
+
+use crate::args::RunArgs;
+use crate::failure::Failure;
+use crate::output;
+use crate::startup::Startup;
+
+/// Where conversations are kept; nothing on a machine without a place for them.
+pub(crate) fn sessions(startup: &Startup) -> Option<Sessions> {
+    startup.state_file("sessions").map(Sessions::new)
+}
+
+/// Keeps a new conversation. One that cannot be kept is held all the same.
+pub(super) fn begin(conversation: &mut Conversation, args: &RunArgs, startup: &Startup) {
+    let Some(sessions) = sessions(startup) else { return };
+    let folder = args.working_dir.clone().or_else(|| std::env::current_dir().ok());
+    let header = Header::new(conversation.agent().name(), now_ms(), folder.unwrap_or_else(PathBuf::new))
+        .agent_file(args.agent_file.display().to_string());
+    if let Err(error) = conversation.store_in(sessions, &header) {
+        output::note(format_args!("this conversation is not kept: {error}"));
+    }
+}
+
+/// Continues a conversation that was kept.
+pub(super) fn resume(
+    conversation: &mut Conversation,
+    wanted: &str,
+    startup: &Startup,
+) -> Result<(), Failure> {
+    let Some(sessions) = sessions(startup) else {
+        let failure = Failure::new(ErrorClass::Config, "there is no folder for sessions: HOME is not set");
+        return Err(failure.hint("set HOME, or name a folder with --data-dir"));
+    };
+    let (stored, file) = sessions.find(wanted).and_then(|id| sessions.resume(id)).map_err(failure)?;
+    conversation.resume(sessions, stored, file, now_ms());
+    Ok(())
+}
+
+/// What a session that cannot be used means.
+pub(crate) fn failure(error: SessionError) -> Failure {
+    match error {
+        SessionError::Unknown { .. } => Failure::usage(error),
+        SessionError::Format { .. } => Failure::new(ErrorClass::Config, error),
+        error => Failure::new(ErrorClass::Io, error),
+    }
+}
+
+fn now_ms() -> u64 {
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    u64::try_from(now.as_millis()).unwrap_or(u64::MAX)
+}
