@@ -94,7 +94,10 @@ impl Pattern {
             let (name, glob) = part.split_once('=')?;
             Some((name.to_owned(), glob.to_owned()))
         });
-        let arguments = arguments.collect();
+        let arguments: Vec<(String, String)> = arguments.collect();
+        if arguments.iter().any(|(name, glob)| is_path(name) && glob.starts_with('~')) {
+            return Err("~ is not expanded, write the whole path");
+        }
         Ok(Self { text: text.to_owned(), tool, arguments })
     }
 
@@ -103,8 +106,10 @@ impl Pattern {
         matches(&self.tool, call.tool, Stars::Wide)
             && self.arguments.iter().all(|(name, glob)| {
                 let values = argument(call.arguments, name);
+                let globs = glob_spellings(name, glob, call.folder);
                 values.iter().any(|value| {
-                    spellings(name, value, call.folder).iter().any(|text| matches(glob, text, Stars::Wide))
+                    let texts = spellings(name, value, call.folder);
+                    texts.iter().any(|text| globs.iter().any(|glob| matches(glob, text, Stars::Wide)))
                 })
             })
     }
@@ -117,9 +122,11 @@ impl Pattern {
                 !values.is_empty()
                     && values.iter().all(|value| {
                         if is_path(name) {
-                            return real_spellings(value, call.folder)
+                            let globs = glob_spellings(name, glob, call.folder);
+                            let texts = real_spellings(value, call.folder);
+                            return texts
                                 .iter()
-                                .any(|text| matches(glob, text, Stars::Narrow));
+                                .any(|text| globs.iter().any(|glob| matches(glob, text, Stars::Narrow)));
                         }
                         let operators = [';', '&', '|', '`', '$', '(', ')', '<', '>', '\n'];
                         let surprising = name == "cmd"
@@ -175,6 +182,26 @@ fn argument(arguments: &Value, name: &str) -> Vec<String> {
         Some(Value::Array(items)) => items.iter().map(text).collect(),
         Some(value) => vec![text(value)],
     }
+}
+
+/// A pattern for paths as written, and with the folder before its first star by where that really leads.
+fn glob_spellings(name: &str, glob: &str, folder: &WorkingFolder) -> Vec<String> {
+    let mut all = vec![glob.to_owned()];
+    if is_path(name) {
+        let fixed = glob.find(['*', '?']).unwrap_or(glob.len());
+        let start = if fixed == glob.len() {
+            glob.len()
+        } else {
+            glob[..fixed].rfind('/').map_or(0, |slash| slash + 1)
+        };
+        let (prefix, rest) = glob.split_at(start);
+        if let Some(real) = folder.real(if prefix.is_empty() { "." } else { prefix }) {
+            let real = real.display().to_string();
+            let slash = if rest.is_empty() || real.ends_with('/') { "" } else { "/" };
+            all.push(format!("{real}{slash}{rest}"));
+        }
+    }
+    all
 }
 
 fn spellings(name: &str, value: &str, folder: &WorkingFolder) -> Vec<String> {

@@ -1,6 +1,7 @@
 //! The filesystem tools on real folders, as a model uses them.
 
-use agent_runtime::{Answer, ToolStatus};
+use agent_runtime::tools::filesystem;
+use agent_runtime::{Answer, ToolStatus, Toolset};
 use serde_json::{Value, json};
 
 use crate::server::{Server, calls, says};
@@ -143,6 +144,136 @@ fn trees_and_searches() {
             ok("no matches\n"),
         ]
     );
+}
+
+#[test]
+fn what_git_ignores_is_left_out_unless_wanted() {
+    let prepare = |stage: &Stage| {
+        stage.write(".git/HEAD", "needle");
+        stage.write(".gitignore", "/target/\n*.log\n!kept.log\n");
+        for name in ["target/out", "a.log", "kept.log", "src/b.log", "src/target/c", ".hidden"] {
+            stage.write(name, "needle");
+        }
+    };
+    let search = ("search_files_content", json!({ "path": ".", "query": "needle" }));
+    let list = [search.clone(), ("search_files_content", json!({ "path": "target", "query": "needle" }))];
+    let (results, _) = run(prepare, &list);
+    assert_eq!(
+        results,
+        [ok(".hidden:1: needle\nkept.log:1: needle\nsrc/target/c:1: needle\n"), ok("target/out:1: needle\n")]
+    );
+    let server = Server::start([calls(&[search]), says("ok")]);
+    let text = agent_file(&server.base_url, "")
+        .replace("- type: filesystem", "- { type: filesystem, ignore_vcs: false }");
+    let mut stage = Stage::with_file(&text);
+    prepare(&stage);
+    let mut notes = Notes::default();
+    stage.turn("?", &mut notes);
+    assert_eq!(notes.results()[0].2.lines().count(), 7, "{:?}", notes.results());
+}
+
+#[test]
+fn expressions_are_searched_for() {
+    let prepare = |stage: &Stage| {
+        stage.write("a.rs", "fn one() {}\nfn  two() {}\nlet x = 1;\n");
+        stage.write("big", &"x".repeat(5_000_000));
+    };
+    let search =
+        |query: &str| ("search_files_content", json!({ "path": ".", "query": query, "is_regex": true }));
+    let bomb = format!("({})", "a{1000}".repeat(100));
+    let (results, _) =
+        run(prepare, &[search(r"^fn\s+t\w+"), search("("), search(&bomb), search("(?i)LET X")]);
+    let note = "[1 files of more than 4194304 bytes were not searched]\n";
+    assert_eq!(results[0], ok(&format!("a.rs:2: fn  two() {{}}\n{note}")));
+    assert!(results[1].0 == ToolStatus::Error && results[1].1.contains("unclosed group"), "{results:?}");
+    assert_eq!(results[2], error("query: Compiled regex exceeds size limit of 1048576 bytes."));
+    assert_eq!(results[3], ok(&format!("a.rs:3: let x = 1;\n{note}")));
+}
+
+#[test]
+fn a_change_keeps_the_mode_follows_links_and_tells_what_it_did() {
+    use std::os::unix::fs::PermissionsExt;
+    let prepare = |stage: &Stage| {
+        stage.write("real/script", "one\ntwo\nthree\n");
+        let path = stage.folder.path().join("real/script");
+        std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o751)).unwrap();
+        std::os::unix::fs::symlink("real/script", stage.folder.path().join("link")).unwrap();
+    };
+    let server = Server::start([
+        calls(&[
+            ("edit_file", json!({ "path": "link", "edits": [{ "oldText": "two", "newText": "2" }] })),
+            ("write_file", json!({ "path": "new", "content": "fresh\n" })),
+            ("write_file", json!({ "path": "new", "content": "fresh\n" })),
+            ("read_file", json!({ "path": "new" })),
+        ]),
+        says("ok"),
+    ]);
+    let mut stage = Stage::with_file(&agent_file(&server.base_url, "permissions: { allow: ['*'] }\n"));
+    prepare(&stage);
+    let mut notes = Notes::default();
+    stage.turn("?", &mut notes);
+    assert_eq!(stage.read("real/script"), "one\n2\nthree\n");
+    let link = stage.folder.path().join("link").symlink_metadata().unwrap();
+    assert!(link.is_symlink());
+    let mode = stage.folder.path().join("real/script").metadata().unwrap().permissions().mode();
+    assert_eq!(mode & 0o777, 0o751);
+    let left: Vec<_> =
+        std::fs::read_dir(stage.folder.path()).unwrap().map(|e| e.unwrap().file_name()).collect();
+    assert_eq!(left.len(), 3, "{left:?}");
+    let diffs = notes.diffs();
+    let diff = diffs[0].as_ref().unwrap();
+    assert_eq!((diff.path.as_str(), diff.added, diff.removed), ("link", 1, 1));
+    assert_eq!(diff.text, "--- link\n+++ link\n@@ -1,3 +1,3 @@\n one\n-two\n+2\n three\n");
+    assert_eq!(diffs[1].as_ref().map(|diff| (diff.added, diff.removed)), Some((1, 0)));
+    assert_eq!(diffs[2..], [None, None]);
+}
+
+#[test]
+fn a_change_that_fails_leaves_the_file_as_it_was() {
+    let prepare = |stage: &Stage| {
+        stage.write("a.txt", "old\n");
+        std::os::unix::fs::symlink("nowhere/file", stage.folder.path().join("dangling")).unwrap();
+    };
+    let (results, stage) = run(
+        prepare,
+        &[
+            ("write_file", json!({ "path": "a.txt/b", "content": "x" })),
+            ("write_file", json!({ "path": "dangling", "content": "x" })),
+        ],
+    );
+    assert!(results.iter().all(|(status, _)| *status == ToolStatus::Error), "{results:?}");
+    assert_eq!(stage.read("a.txt"), "old\n");
+    assert!(stage.folder.path().join("dangling").is_symlink());
+}
+
+#[test]
+fn commands_run_after_an_edit_and_their_work_is_told() {
+    let settings = filesystem::Settings::default()
+        .post_edit("*.txt", "tr a-z A-Z < \"$path\" > up && mv up \"$path\"")
+        .post_edit("sub/*", "echo broken; exit 2")
+        .post_edit("*.rs", "touch never");
+    let server = Server::start([
+        calls(&[
+            ("write_file", json!({ "path": "sub/a b.txt", "content": "shout\n" })),
+            ("write_file", json!({ "path": "plain", "content": "x" })),
+        ]),
+        says("ok"),
+    ]);
+    let text = agent_file(&server.base_url, "permissions: { allow: ['*'] }\n")
+        .replace("      - type: filesystem\n", "");
+    let mut stage = Stage::with_toolsets(&text, vec![Toolset::Filesystem(settings)]);
+    let mut notes = Notes::default();
+    stage.turn("?", &mut notes);
+    let results = notes.results();
+    assert_eq!(
+        results[0].2,
+        "wrote 6 bytes to sub/a b.txt\n[`echo broken; exit 2` failed: broken\n\n[exit status: 2]]\n\
+         [a command of the agent file then changed the file: read it before the next edit]"
+    );
+    assert_eq!(results[1].2, "wrote 1 bytes to plain");
+    assert_eq!(stage.read("sub/a b.txt"), "SHOUT\n");
+    assert!(notes.diffs()[0].as_ref().unwrap().text.contains("+SHOUT"));
+    assert!(!stage.folder.path().join("never").exists());
 }
 
 #[test]

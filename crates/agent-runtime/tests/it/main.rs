@@ -8,6 +8,8 @@ mod config;
 mod conversations;
 mod filesystem;
 mod jobs;
+mod mcp;
+mod mcp_servers;
 mod permissions;
 mod prices;
 mod provider_errors;

@@ -1,7 +1,7 @@
 //! Permission patterns: err to the safe side, in every spelling.
 
 use agent_runtime::tools::permissions::Pattern;
-use agent_runtime::{Event, ToolStatus};
+use agent_runtime::{Answer, Approval, Event, ToolStatus};
 use serde_json::{Value, json};
 
 use crate::server::{Server, calls, says};
@@ -89,6 +89,37 @@ fn a_denied_path_is_found_in_every_spelling() {
     ];
     let denied = "{ deny: ['read_*:path=secrets/*', 'read_*:paths=secrets/*'] }";
     assert_eq!(outcomes(denied, &list), ["denied", "denied", "denied", "denied", "ran"]);
+}
+
+#[test]
+fn a_pattern_for_paths_may_be_spelled_in_any_way_too() {
+    let list = [read("secrets/key"), read("innocent/key"), read("src/a.rs")];
+    for denied in ["./secrets/*", "src/../secrets/*", "innocent/*", "secrets/key", "./src/../secrets/key"] {
+        let permissions = format!("{{ deny: ['read_file:path={denied}'] }}");
+        assert_eq!(outcomes(&permissions, &list), ["denied", "denied", "ran"], "{denied}");
+    }
+    assert!(Pattern::parse("read_file:path=~/.ssh/*").is_err());
+}
+
+#[test]
+fn nothing_beats_deny() {
+    let rules = "permissions: { allow: ['*'], deny: ['shell:cmd=rm *'] }\n";
+    let asked = "permissions: { deny: ['shell:cmd=rm *'] }\n";
+    for (rules, approval) in [(rules, Approval::All), (asked, Approval::Each)] {
+        let server = Server::start([
+            calls(&[shell("true"), shell("rm x")]),
+            says("ok"),
+            calls(&[shell("RM y")]),
+            says("ok"),
+        ]);
+        let file = agent_file(&server.base_url, rules);
+        let mut stage = Stage::with(&file, |options| options, |settings| settings.approval(approval));
+        let mut notes = Notes::answering([Answer::All]);
+        stage.turn("?", &mut notes);
+        stage.turn("?", &mut notes);
+        let statuses: Vec<ToolStatus> = notes.results().into_iter().map(|(_, status, _)| status).collect();
+        assert_eq!(statuses, [ToolStatus::Ok, ToolStatus::Denied, ToolStatus::Denied]);
+    }
 }
 
 #[test]

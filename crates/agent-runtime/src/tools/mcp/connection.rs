@@ -13,7 +13,9 @@ use rmcp::model::{
     ElicitationAction, ElicitationCapability, ErrorCode, FormElicitationCapability, Implementation,
     PaginatedRequestParams, ProtocolVersion, Tool,
 };
-use rmcp::service::{NotificationContext, RequestContext, RunningService, ServiceError};
+use rmcp::service::{
+    ClientInitializeError, NotificationContext, RequestContext, RunningService, ServiceError,
+};
 use rmcp::transport::async_rw::AsyncRwTransport;
 use rmcp::{ClientHandler, ErrorData, RoleClient, serve_client};
 use serde_json::{Map, Value};
@@ -200,9 +202,10 @@ impl Connection {
                     return Ok(Self { label: label.clone(), service, process: Mutex::new(Some(process)) });
                 }
                 let version = said.map(|version| version.to_string()).unwrap_or_default();
-                (ErrorClass::Protocol, format!("it speaks version {version:.40} of the protocol"))
+                let why = format!("it speaks version {version:.40} of the protocol");
+                return Err(failed(ErrorClass::Protocol, why));
             }
-            Ok(Err(error)) => (ErrorClass::Protocol, format!("{error:.300}")),
+            Ok(Err(error)) => refusal(&error),
             Err(_) => {
                 let seconds = settings.patience.start.as_secs();
                 (ErrorClass::Timeout, format!("it did not introduce itself within {seconds} seconds"))
@@ -336,6 +339,19 @@ impl Process {
             Some(line) => format!("{ended}; its last words: {line:.300}"),
             None => ended,
         }
+    }
+}
+
+/// Why a server did not introduce itself, without the names of our parts.
+fn refusal(error: &ClientInitializeError) -> (ErrorClass, String) {
+    match error {
+        ClientInitializeError::ConnectionClosed(_) | ClientInitializeError::TransportError { .. } => {
+            (ErrorClass::Io, "it closed the connection".to_owned())
+        }
+        ClientInitializeError::JsonRpcError(error) => {
+            (ErrorClass::Protocol, format!("it says: {:.300}", error.message))
+        }
+        _ => (ErrorClass::Protocol, "its introduction cannot be understood".to_owned()),
     }
 }
 
