@@ -7,6 +7,9 @@
 //! to allow, every element has to match, paths by where they really lead, and a command only if it has no shell
 //! operators beyond those in the pattern.
 
+#[cfg(test)]
+mod naive;
+
 use serde_json::Value;
 
 use super::Access;
