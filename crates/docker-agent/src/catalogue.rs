@@ -18,6 +18,7 @@ catalogue! {
         tools: [
             "read_file", "read_multiple_files", "list_directory", "directory_tree", "search_files_content",
             "write_file", "edit_file", "create_directory", "remove_directory", "shell",
+            "run_background_job", "list_background_jobs", "view_background_job", "stop_background_job",
         ],
         models: [
             "codestral-2501", "codestral-2508", "codestral-latest", "gpt-3.5-turbo", "gpt-4", "gpt-4-turbo",

@@ -5,9 +5,9 @@ use super::source::Source;
 
 /// The most packages that the lock file may list.
 ///
-/// The first real count was 247; this is 10 % more.
+/// The first real count was 247, and 280 with the official MCP SDK and the walker that knows `.gitignore`.
 /// Raise it only in a commit that says what is worth it.
-const BUDGET: usize = 271;
+const BUDGET: usize = 290;
 
 /// Packages that must not come in, with the reason.
 const BANNED: [(&str, &str); 4] = [

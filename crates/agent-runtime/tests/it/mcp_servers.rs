@@ -13,6 +13,7 @@ use crate::server::{Script, Server, calls, says};
 use crate::setup::{Notes, Stage, agent_file};
 
 /// A server's program, or nothing if it is not installed and need not be.
+#[expect(clippy::print_stderr, reason = "what was skipped has to be seen")]
 fn program(path: &str) -> Option<PathBuf> {
     let folder = std::env::var_os("MCP_SERVERS_DIR").map(PathBuf::from);
     let found = folder.map(|folder| folder.join(path)).filter(|program| program.exists());
@@ -27,7 +28,7 @@ fn program(path: &str) -> Option<PathBuf> {
 fn settings(program: &std::path::Path, args: &[&str]) -> ServerSettings {
     let command = program.display().to_string();
     ServerSettings::new(command, args.iter().copied()).named("s").patience(|patience| {
-        (patience.start, patience.call) = (Duration::from_secs(60), Duration::from_secs(60))
+        (patience.start, patience.call) = (Duration::from_secs(60), Duration::from_secs(60));
     })
 }
 

@@ -219,7 +219,7 @@ proptest! {
         let list: Vec<(&str, Value)> = list
             .into_iter()
             .map(|(tool, path, one, two)| {
-                let content = if one.is_string() { one.clone() } else { json!("x") };
+                let content = if one.is_string() { one } else { json!("x") };
                 (tool, match tool {
                     "write_file" => json!({ "path": path, "content": content }),
                     "edit_file" => json!({ "path": path, "edits": [{ "oldText": "a", "newText": content }, two] }),

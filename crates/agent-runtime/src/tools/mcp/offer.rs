@@ -33,7 +33,7 @@ pub(super) fn offer(server: &Server, tools: Vec<model::Tool>, instructions: Opti
             unseen.retain(|wanted| **wanted != name && **wanted != remote);
         }
         let mut warn = |why: &str| {
-            offer.warnings.push(format!("MCP server `{label}`: tool `{:.64}` is left out: {why}", remote));
+            offer.warnings.push(format!("MCP server `{label}`: tool `{remote:.64}` is left out: {why}"));
         };
         let parameters = object_schema(tool.input_schema.as_ref().clone());
         if offer.tools.len() == MAX_TOOLS {

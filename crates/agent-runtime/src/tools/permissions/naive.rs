@@ -63,6 +63,8 @@ fn list() -> impl Strategy<Value = Vec<Written>> {
 }
 
 proptest! {
+    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
+
     #[test]
     fn the_rules_are_what_one_would_say_they_are(
         (allow, ask, deny) in (list(), list(), list()),

@@ -92,6 +92,7 @@ async fn converse(prepared: Prepared, console: &mut Console) -> Outcome {
         }
         Script::Prompt => prompt(&mut conversation, welcome.as_deref(), console).await,
     };
+    conversation.close().await;
     conversation.finish();
     if let Some(error) = console.stdout_problem() {
         return Err(error.into());
