@@ -4,8 +4,8 @@
 //! What goes wrong has one of two audiences: the model, who reads the failure as the call's answer, or the user,
 //! for whom the turn ends. Everything that a model gets to see is capped in bytes.
 //!
-//! Who embeds this describes toolsets as data ([`Toolset`]); an agent's [`Toolbox`] is made from them. Most tools
-//! are there from the start. Those of MCP servers come and go: a [`Source`] is asked for them before each model
+//! Who embeds this describes toolsets as data ([`Toolset`]); an agent's toolbox is made from them. Most tools
+//! are there from the start. Those of MCP servers come and go: a source is asked for them before each model
 //! call. Nothing is started before the first of these questions, and everything that was started ends with the
 //! toolbox.
 

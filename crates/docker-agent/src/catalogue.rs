@@ -17,9 +17,14 @@ catalogue! {
         agents: ["root"],
         tools: [
             "read_file", "read_multiple_files", "list_directory", "directory_tree", "search_files_content",
+<<<<<<< HEAD
             "write_file", "edit_file", "create_directory", "remove_directory", "shell", "run_background_job",
             "list_background_jobs", "view_background_job", "stop_background_job", "think", "create_todo",
             "create_todos", "update_todos", "list_todos", "user_prompt", "transfer_task", "handoff",
+=======
+            "write_file", "edit_file", "create_directory", "remove_directory", "shell",
+            "run_background_job", "list_background_jobs", "view_background_job", "stop_background_job",
+>>>>>>> tools
         ],
         models: [
             "claude-3-5-haiku-20241022", "claude-3-5-haiku-latest", "claude-3-7-sonnet-20250219",

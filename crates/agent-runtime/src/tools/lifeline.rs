@@ -5,8 +5,8 @@
 //! however it went, the pipe ends, and the shell ends the groups that are still listed. It needs nothing but `sh`,
 //! costs one process per conversation that runs commands, and two short writes per command.
 //!
-//! What it cannot do: a child that made itself a group of its own is not found, and a kill that falls between the
-//! start of a child and the write that tells its id leaves that child alone.
+//! What it cannot do: a child that made itself a group of its own is not found. Commands wait until their group is
+//! listed; an MCP server does not, but is told by the end of its standard input.
 
 use std::fmt;
 use std::io::{PipeWriter, Write};

@@ -7,10 +7,10 @@
 mod output;
 
 use std::collections::BTreeMap;
-use std::io;
+use std::io::{self, Write};
 use std::os::fd::OwnedFd;
 use std::path::Path;
-use std::process::{ExitStatus, Stdio};
+use std::process::ExitStatus;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -81,21 +81,28 @@ impl Drop for Group {
     }
 }
 
+/// Put before a command, on its first line: it waits until it is registered, and never begins if that does not come.
+const GATE: &str = "read -r _ && exec </dev/null || exit; ";
+
 /// A command for `sh`, not started yet.
 pub(super) fn shell(cmd: &str, folder: &Path, env: &BTreeMap<String, String>, context: &Context) -> Command {
     let mut command = Command::new("/bin/sh");
-    command.arg("-c").arg(cmd).current_dir(folder).env_clear();
+    command.arg("-c").arg(format!("{GATE}{cmd}")).current_dir(folder).env_clear();
     command.envs(context.environment.iter()).envs(env).env("PWD", folder);
     command
 }
 
-/// Starts a command in a group of its own.
+/// Starts a command that [`shell`] made, in a group of its own.
+///
+/// It does nothing before its group is known to those who will end it, or this process could be killed in between.
 pub(super) fn start(mut command: Command, lifeline: &Arc<Lifeline>) -> io::Result<Running> {
     let (reader, writer) = io::pipe()?;
     let reader = pipe::Receiver::from_owned_fd(OwnedFd::from(reader))?;
-    command.stdin(Stdio::null()).stdout(writer.try_clone()?).stderr(writer);
+    let (gate, mut opener) = io::pipe()?;
+    command.stdin(gate).stdout(writer.try_clone()?).stderr(writer);
     let child = command.process_group(0).kill_on_drop(true).spawn()?;
     let group = Group::of(&child, lifeline);
+    opener.write_all(b"\n")?;
     // The command, dropped here, closes our ends for writing: the pipe ends with its last writer.
     drop(command);
     Ok(Running { child, group, reader })

@@ -1,6 +1,6 @@
 //! Commands: `shell` waits for them, background jobs are looked at when the model likes.
 //!
-//! Each runs in a process group of its own with empty standard input, as [`process`] describes. Jobs belong to the
+//! Each runs in a process group of its own with empty standard input, as `process.rs` describes. Jobs belong to the
 //! conversation: they outlive turns, and end with it.
 
 mod jobs;
