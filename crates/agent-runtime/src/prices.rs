@@ -5,6 +5,8 @@
 //! Standard tier; batch, priority and regional prices differ. `up_to_input` marks a model whose longer prompts
 //! cost more: beyond it the price is unknown here. A model that is not listed has no price, which is not zero.
 
+mod listed;
+
 use std::collections::BTreeMap;
 use std::sync::LazyLock;
 
@@ -12,6 +14,8 @@ use agent_telemetry::NanoUsd;
 use serde::Deserialize;
 
 use crate::provider::Usage;
+
+pub use self::listed::Listed;
 
 const BUNDLED: &str = include_str!("prices/catalogue.json");
 

@@ -9,9 +9,9 @@ catalogue! {
     /// What docker-agent collects.
     pub static CATALOGUE = {
         events: [CommandEnded, SessionStarted, SessionEnded, ToolCalled, TokensUsed],
-        commands: ["plugin install", "plugin uninstall", "run", "version"],
+        commands: ["models", "plugin install", "plugin uninstall", "run", "version"],
         flags: [
-            "agent", "config-dir", "data-dir", "debug", "env-from-file", "exec", "fake", "json", "log-file", "model",
+            "agent", "all", "config-dir", "data-dir", "debug", "env-from-file", "exec", "fake", "hide-tool-calls", "json", "log-file", "model",
             "record", "working-dir", "yolo",
         ],
         agents: ["root"],
@@ -39,15 +39,13 @@ catalogue! {
 mod tests {
     use super::CATALOGUE;
     use crate::args;
+    use crate::attempt::UNRECORDED;
     use std::collections::BTreeSet;
-
-    /// Commands that are never recorded.
-    const UNRECORDED: &str = "telemetry";
 
     fn walk(command: &clap::Command, path: &str, paths: &mut BTreeSet<String>, flags: &mut BTreeSet<String>) {
         let longs = command.get_arguments().filter_map(clap::Arg::get_long);
         flags.extend(longs.filter(|long| !matches!(*long, "help" | "version")).map(str::to_owned));
-        for inner in command.get_subcommands().filter(|inner| inner.get_name() != UNRECORDED) {
+        for inner in command.get_subcommands().filter(|inner| !UNRECORDED.contains(&inner.get_name())) {
             let path = format!("{path} {}", inner.get_name()).trim().to_owned();
             walk(inner, &path, paths, flags);
             if !inner.has_subcommands() {

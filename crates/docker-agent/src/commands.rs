@@ -1,6 +1,9 @@
 //! The commands, a file each.
 
+pub(crate) mod completion;
+pub(crate) mod models;
 pub(crate) mod plugin;
+pub(crate) mod reference;
 pub(crate) mod run;
 pub(crate) mod telemetry;
 pub(crate) mod version;

@@ -28,14 +28,16 @@ use agent_runtime::{
 use agent_telemetry::{Cx, Ended, ErrorClass};
 
 use self::asking::Asking;
-use self::console::Console;
+use self::console::{Console, Sink, WithoutCalls};
 use self::signals::Signals;
 use self::talk::Script;
 use crate::args::RunArgs;
 use crate::failure::Failure;
+use crate::output;
 use crate::startup::Startup;
 use crate::wrapper::Outcome;
-use crate::{output, plugin};
+
+pub(crate) use self::prompt::commands as prompt_commands;
 
 /// Runs an agent.
 pub(crate) fn run(args: &RunArgs, startup: &Startup, cx: &Cx) -> Outcome {
@@ -102,7 +104,7 @@ impl Maker<'_> {
 }
 
 fn prepare<'a>(args: &'a RunArgs, startup: &'a Startup, cx: &'a Cx) -> Result<Prepared<'a>, Failure> {
-    let environment = environment(startup)?;
+    let environment = startup.environment()?;
     let config = read_config(&args.agent_file)?;
     let agent = agent(args, &config, &environment)?;
     let script = Script::new(args, startup.called())?;
@@ -120,23 +122,15 @@ fn console(args: &RunArgs) -> (Console, Option<screen::Shared>) {
     if args.json {
         return (Console::new(Box::new(json::Lines), asking), None);
     }
+    let console = |sink: Box<dyn Sink>| {
+        let sink = if args.hide_tool_calls { Box::new(WithoutCalls(sink)) } else { sink };
+        Console::new(sink, asking)
+    };
     if args.exec || !output::screen_can_be_drawn() {
-        return (Console::new(Box::new(text::Text::new()), asking), None);
+        return (console(Box::new(text::Text::new())), None);
     }
     let screen = screen::stdout();
-    (Console::new(Box::new(screen::OnScreen(Arc::clone(&screen))), asking), Some(screen))
-}
-
-fn environment(startup: &Startup) -> Result<Environment, Failure> {
-    let utf8 = |(name, value): (std::ffi::OsString, std::ffi::OsString)| {
-        Some((name.into_string().ok()?, value.into_string().ok()?))
-    };
-    // Docker's words to its plugin would make a child believe that docker called it.
-    let variables = std::env::vars_os().filter_map(utf8);
-    let variables = variables.filter(|(name, _)| !plugin::VARIABLES.contains(&name.as_str()));
-    let environment = Environment::new(variables);
-    let files = startup.env_files().variables()?;
-    Ok(files.into_iter().fold(environment, Environment::with_file))
+    (console(Box::new(screen::OnScreen(Arc::clone(&screen)))), Some(screen))
 }
 
 fn read_config(path: &Path) -> Result<Config, Failure> {

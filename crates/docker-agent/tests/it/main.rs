@@ -5,6 +5,8 @@
 mod arguments;
 mod canaries;
 mod docker;
+mod errors;
+mod looking;
 mod p1_told_first;
 mod p2_off;
 mod p7_visible;
@@ -15,6 +17,7 @@ mod plugin;
 mod run;
 mod server;
 mod setup;
+mod surroundings;
 mod telemetry;
 mod terminal;
 mod tools;

@@ -123,7 +123,9 @@ fn the_probe_touches_no_file_of_ours_and_no_socket() {
     let direct = home.command(&[]);
     for words in [&["docker-cli-plugin-metadata"] as &[&str], &["__complete", "agent", ""]] {
         let mut command = Command::new(&strace);
-        command.args(["-f", "-qq", "-e", "trace=%network,%file,clone,clone3,fork,vfork", program]).args(words);
+        command
+            .args(["-f", "-qq", "-e", "trace=%network,%file,clone,clone3,fork,vfork", program])
+            .args(words);
         command.env_clear().envs(direct.get_envs().filter_map(|(name, value)| Some((name, value?))));
         let output = command.current_dir(home.path()).output().expect("strace");
         assert!(output.status.success());

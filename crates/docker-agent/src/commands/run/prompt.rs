@@ -27,6 +27,11 @@ enum Next {
     Leave,
 }
 
+/// What can be said to the program instead of the agent: each word, and what it does.
+pub(crate) fn commands() -> impl Iterator<Item = (&'static str, &'static str)> {
+    commands::all()
+}
+
 /// Holds a conversation until somebody leaves. A turn that fails is no end.
 pub(super) async fn hold(talk: &mut Talk, maker: &Maker<'_>, history: Option<PathBuf>) -> Result<(), End> {
     let mut editor = LineEditor::new(PROMPT, commands::words(), history);
