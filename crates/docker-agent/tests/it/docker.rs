@@ -160,14 +160,16 @@ fn p8_when_docker_is_killed_we_stop() {
 
 #[test]
 fn a_log_that_is_followed_ends_with_docker() {
-    let Some(docker) = Docker::find(Home::quiet()) else { return };
-    let mut command = docker.command(&["agent", "telemetry", "log", "--follow", "--debug"]);
-    let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("docker");
-    // It says where its debug log is when it has begun.
-    let mut stderr = child.stderr.take().expect("stderr");
-    let mut first = [0; 9];
-    stderr.read_exact(&mut first).expect("a line");
-    assert_eq!(&first, b"debug log");
+    let collector = Server::collector();
+    let home = Home::sending_to(&collector).with("TELEMETRY_ENABLED", "true");
+    let Some(docker) = Docker::find(home) else { return };
+    let _ran = docker.home.run(&["version"]).ok();
+    let _ran = docker.home.flush().ok();
+    let mut command = docker.command(&["agent", "telemetry", "log", "--follow", "--json"]);
+    let mut child = command.stdout(Stdio::piped()).spawn().expect("docker");
+    // What was sent so far shows that it listens.
+    let mut stdout = child.stdout.take().expect("stdout");
+    stdout.read_exact(&mut [0; 1]).expect("a line");
     kill_process(Pid::from_child(&child), Signal::TERM).expect("a signal");
     let (ended, has_ended) = mpsc::channel();
     std::thread::spawn(move || ended.send(child.wait()));

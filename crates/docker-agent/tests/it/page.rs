@@ -43,7 +43,8 @@ fn manual_pages_are_current_and_no_more_than_there_are_commands() {
     }
     let files = std::fs::read_dir(in_repository("docs/man")).expect("a folder").flatten();
     let mut files: Vec<String> = files.map(|file| file.file_name().to_string_lossy().into_owned()).collect();
-    (files.sort(), names.sort());
+    files.sort();
+    names.sort();
     assert_eq!(files, names);
 }
 
