@@ -15,6 +15,7 @@ mod p9_free;
 mod page;
 mod plugin;
 mod run;
+mod screens;
 mod server;
 mod setup;
 mod surroundings;

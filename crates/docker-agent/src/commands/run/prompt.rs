@@ -38,7 +38,7 @@ pub(super) async fn hold(talk: &mut Talk, maker: &Maker<'_>, history: Option<Pat
     greet(talk);
     let mut interrupted = false;
     loop {
-        talk.terminal.put_back();
+        talk.ready_for_a_line();
         let typed = tokio::select! {
             biased;
             caught = talk.signals.next() => {
@@ -132,7 +132,7 @@ fn status(talk: &Talk) -> String {
 fn cost(talk: &Talk) -> String {
     let usage = talk.conversation.usage();
     format!(
-        "{} tokens read ({} of them from a cache), {} written ({} of them thoughts): {}",
+        "{} tokens read ({} cached), {} written ({} thoughts): {}",
         calls::thousands(usage.input_tokens),
         calls::thousands(usage.cached_tokens),
         calls::thousands(usage.output_tokens),
