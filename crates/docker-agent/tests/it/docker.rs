@@ -96,6 +96,14 @@ fn docker_shows_our_help_under_its_own_name() {
 }
 
 #[test]
+fn docker_completes_our_words() {
+    let Some(docker) = Docker::find(Home::quiet()) else { return };
+    let proposed = docker.run(&["__complete", "agent", "telemetry", "st"]).ok().stdout;
+    assert!(proposed.starts_with("status\t") && proposed.contains("stats\t"), "{proposed}");
+    assert!(proposed.ends_with(":4\n"), "{proposed}");
+}
+
+#[test]
 fn p1_docker_shows_the_notice_once() {
     let Some(docker) = Docker::find(Home::new()) else { return };
     // Docker asks for our metadata before each of these; that shows and consumes nothing.
