@@ -2,6 +2,8 @@
 
 mod tmux;
 
+use std::io::{BufReader, Write as _};
+use std::net::TcpListener;
 use std::sync::{Mutex, mpsc};
 
 use insta::assert_snapshot;
@@ -32,6 +34,50 @@ fn patient_model(answers: impl IntoIterator<Item = String>) -> (Server, mpsc::Se
         answer(200, "text/event-stream", &next)
     });
     (server, go)
+}
+
+/// A model that says what it is told to, piece by piece, until nothing more is said; and its `base_url`.
+fn streaming_model() -> (String, mpsc::Sender<&'static str>) {
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a loopback port");
+    let url = format!("http://{}/v1", listener.local_addr().expect("an address"));
+    let (say, said) = mpsc::channel();
+    std::thread::spawn(move || {
+        let (mut stream, _) = listener.accept().expect("a connection");
+        server::request(&mut BufReader::new(&stream)).expect("a request");
+        let head = "HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\nconnection: close\r\n\r\n";
+        stream.write_all(head.as_bytes()).expect("a head");
+        while let Ok(text) = said.recv() {
+            let delta = json!({"choices": [{"index": 0, "delta": {"content": text}}]});
+            stream.write_all(format!("data: {delta}\n\n").as_bytes()).expect("a piece");
+        }
+        let end = json!({"choices": [{"index": 0, "delta": {}, "finish_reason": "stop"}]});
+        stream.write_all(format!("data: {end}\n\ndata: [DONE]\n\n").as_bytes()).expect("an end");
+    });
+    (url, say)
+}
+
+#[test]
+fn an_answer_is_shown_while_it_is_written() {
+    let home = home();
+    let (url, say) = streaming_model();
+    let model = format!("m: {{provider: openai, model: gpt-4o, base_url: '{url}'}}");
+    home.write("agent.yaml", &format!("agents: {{root: {{model: m}}}}\nmodels: {{{model}}}\n"));
+    let Some(tmux) = Tmux::start(&home, 40, &["run", "agent.yaml", "Say it."]) else { return };
+    tmux.wait_for("waiting");
+    say.send("Hello, **wor").expect("a model");
+    assert_eq!(tmux.wait_for("Hello"), "Hello,", "half a word is not shown, nor the spinner within a line");
+    say.send("ld**, how").expect("a model");
+    assert_eq!(tmux.wait_for("world"), "Hello, world,");
+    say.send(" are you?\n\n- fine\n- th").expect("a model");
+    assert_eq!(tmux.wait_for("fine"), "Hello, world, how are you?\n\n• fine\n•");
+    drop(say);
+    assert_snapshot!(tmux.wait_for("exit 0"), @"
+    Hello, world, how are you?
+
+    • fine
+    • th
+    exit 0, icanon echo
+    ");
 }
 
 #[test]
