@@ -1,4 +1,4 @@
-//! `cargo xtask docs`: the files that come from the event definitions, written or compared.
+//! `cargo xtask docs`: the files that come from event definitions, command tree and tables, written or compared.
 //!
 //! They are what the program itself says, so that what we publish, what users are told and what the collector accepts
 //! cannot differ.
@@ -12,22 +12,38 @@ use crate::process::Interrupt;
 use crate::{process, terminal, workspace};
 
 /// Files by their path in the workspace, with the arguments that make the program write them to stdout.
-const GENERATED: [(&str, &[&str]); 2] = [
+const GENERATED: [(&str, &[&str]); 5] = [
     ("docs/telemetry.md", &["telemetry", "explain", "--markdown"]),
+    ("docs/cli.md", &["reference", "cli"]),
+    ("docs/environment.md", &["reference", "environment"]),
+    ("docs/events.md", &["reference", "events"]),
     ("crates/telemetry-collector/catalogue/docker-agent.json", &["telemetry", "explain", "--json"]),
 ];
+
+/// What lists the names of the manual pages, and writes one of them.
+const MANUAL: [&str; 2] = ["reference", "man"];
 
 /// Writes the files; with `check` compares instead and fails if one differs.
 pub(crate) fn run(check: bool) -> anyhow::Result<()> {
     let program = workspace::build_binaries(&Interrupt::default())?.docker_agent;
     let home = tempfile::tempdir().context("cannot make a temporary home folder")?;
+    let ask = |args: &[&str]| process::stdout(&mut explain(&program, home.path(), args));
+    let mut files: Vec<(String, Vec<String>)> = GENERATED
+        .iter()
+        .map(|(path, args)| ((*path).to_owned(), args.iter().map(|arg| (*arg).to_owned()).collect()))
+        .collect();
+    for name in ask(&MANUAL)?.lines() {
+        let args = MANUAL.iter().copied().chain([name]).map(str::to_owned).collect();
+        files.push((format!("docs/man/{name}.1"), args));
+    }
     let mut stale = Vec::new();
-    for (path, args) in GENERATED {
-        let expected = process::stdout(&mut explain(&program, home.path(), args))?;
+    for (path, args) in files {
+        let args: Vec<&str> = args.iter().map(String::as_str).collect();
+        let expected = ask(&args)?;
         if expected.is_empty() {
             bail!("docker-agent {} wrote nothing", args.join(" "));
         }
-        let file = workspace::root().join(path);
+        let file = workspace::root().join(&path);
         let found = std::fs::read_to_string(&file).unwrap_or_default();
         if found == expected {
             continue;

@@ -6,6 +6,8 @@
 //! is unknown here. A model that is not listed has no price, which is not zero.
 //! A newer catalogue, `https://models.dev/api.json` for one, can be laid over the bundled one.
 
+mod listed;
+
 use std::collections::BTreeMap;
 use std::sync::LazyLock;
 
@@ -13,6 +15,8 @@ use agent_telemetry::NanoUsd;
 use serde::Deserialize;
 
 use crate::provider::Usage;
+
+pub use self::listed::Listed;
 
 const BUNDLED: &str = include_str!("prices/catalogue.json");
 

@@ -40,7 +40,7 @@ pub(crate) struct Global {
 
 #[derive(Debug, clap::Subcommand)]
 pub(crate) enum Command {
-    /// Run an agent
+    /// Run an agent; `docker-agent agent.yaml` does, too
     Run(RunArgs),
     /// Look at an agent file without running it
     Debug(DebugArgs),
@@ -49,14 +49,64 @@ pub(crate) enum Command {
         #[command(subcommand)]
         command: SessionsCommand,
     },
-    /// Show the version
-    Version,
+    /// Show the models with a known price whose keys are at hand, and what they cost
+    Models(ModelsArgs),
     /// See and control what is collected
     Telemetry(TelemetryArgs),
     /// Let docker run this program as `docker agent`
     Plugin {
         #[command(subcommand)]
         command: PluginCommand,
+    },
+    /// Print a script that completes words in a shell
+    Completion {
+        /// The shell
+        #[arg(value_enum)]
+        shell: Shell,
+    },
+    /// Show the version
+    Version,
+    /// Print a page of the documentation
+    #[command(hide = true)]
+    Reference {
+        #[command(subcommand)]
+        page: ReferencePage,
+    },
+}
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct ModelsArgs {
+    /// Show those without a key, too
+    #[arg(long)]
+    pub(crate) all: bool,
+    /// Print JSON
+    #[arg(long)]
+    pub(crate) json: bool,
+    /// Read variables from a file of NAME=value lines; several with commas, or several times
+    #[arg(long, value_name = "FILE", value_delimiter = ',')]
+    pub(crate) env_from_file: Vec<PathBuf>,
+}
+
+#[derive(Debug, Clone, Copy, clap::ValueEnum)]
+pub(crate) enum Shell {
+    Bash,
+    Zsh,
+    Fish,
+    Powershell,
+}
+
+#[derive(Debug, clap::Subcommand)]
+pub(crate) enum ReferencePage {
+    /// Commands, flags, exit codes
+    Cli,
+    /// Environment variables
+    Environment,
+    /// The lines of `run --json`
+    Events,
+    /// A manual page, or the names of all
+    Man {
+        /// Its name
+        name: Option<String>,
     },
 }
 
@@ -104,6 +154,9 @@ pub(crate) struct RunArgs {
     /// Run tools without asking; what the agent file denies stays denied
     #[arg(long)]
     pub(crate) yolo: bool,
+    /// Show nothing of tool calls
+    #[arg(long)]
+    pub(crate) hide_tool_calls: bool,
     /// Which agent of the file [default: root, else the first]
     #[arg(short, long, value_name = "NAME")]
     pub(crate) agent: Option<String>,
@@ -128,8 +181,8 @@ pub(crate) struct RunArgs {
     /// Where tools work [default: the current folder]
     #[arg(long, value_name = "DIR")]
     pub(crate) working_dir: Option<PathBuf>,
-    /// Read variables from a file of NAME=value lines; may be given several times
-    #[arg(long, value_name = "FILE")]
+    /// Read variables from a file of NAME=value lines; several with commas, or several times
+    #[arg(long, value_name = "FILE", value_delimiter = ',')]
     pub(crate) env_from_file: Vec<PathBuf>,
 }
 
@@ -259,6 +312,16 @@ fn seconds(text: &str) -> Result<Duration, String> {
 pub(crate) fn command(as_plugin: bool) -> clap::Command {
     let command = Cli::command();
     if as_plugin { command.bin_name(plugin::CALLED).display_name(plugin::CALLED) } else { command }
+}
+
+/// The command line without what is not meant for people, for documents and completion.
+pub(crate) fn visible_command() -> clap::Command {
+    let command = command(false);
+    let all: Vec<clap::Command> =
+        command.get_subcommands().filter(|inner| !inner.is_hide_set()).cloned().collect();
+    let arguments: Vec<clap::Arg> = command.get_arguments().cloned().collect();
+    let about = command.get_about().cloned().unwrap_or_default();
+    clap::Command::new("docker-agent").version(crate::VERSION).about(about).args(arguments).subcommands(all)
 }
 
 /// Reads the command line, and which names of it may be recorded.

@@ -5,12 +5,15 @@
 //! Reading too much into it is safe: an env-file can only say off, and names pass the catalogue before they are kept.
 
 use std::ffi::OsString;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::parser::ValueSource;
 use clap::{Arg, ArgMatches};
 
 use crate::args::Global;
+
+/// Commands that are not recorded: looking at telemetry is nobody's business, and shells and builds run the others.
+pub(crate) const UNRECORDED: [&str; 3] = ["completion", "reference", "telemetry"];
 
 /// A command line by its names.
 #[derive(Debug, Default)]
@@ -92,7 +95,10 @@ impl Attempt {
             "config-dir" => self.global.config_dir = value,
             "data-dir" => self.global.data_dir = value,
             "log-file" => self.global.log_file = value,
-            "env-from-file" => self.env_files.extend(value),
+            "env-from-file" => {
+                let names = value.into_iter().flat_map(|value| split_at_commas(&value));
+                self.env_files.extend(names);
+            }
             _ => {}
         }
     }
@@ -113,15 +119,21 @@ impl Attempt {
         self.flags.iter().map(String::as_str).collect()
     }
 
-    /// Whether it is recorded at all: looking at telemetry is nobody's business.
+    /// Whether it is recorded at all.
     pub(crate) fn is_recorded(&self) -> bool {
-        self.path.first().is_none_or(|first| first != "telemetry")
+        self.path.first().is_none_or(|first| !UNRECORDED.contains(&first.as_str()))
     }
 
-    /// Whether it says no: then it is not answered with the notice.
-    pub(crate) fn is_disable(&self) -> bool {
-        self.path == ["telemetry", "disable"]
+    /// Whether it is not answered with the notice: because it says no, or because nobody would read it.
+    pub(crate) fn keeps_notice(&self) -> bool {
+        let first = self.path.first().map(String::as_str);
+        self.path == ["telemetry", "disable"] || matches!(first, Some("completion" | "reference"))
     }
+}
+
+/// The files of one flag. A name that is no UTF-8 is one file.
+fn split_at_commas(value: &Path) -> Vec<PathBuf> {
+    value.to_str().map_or_else(|| vec![value.to_owned()], |text| text.split(',').map(PathBuf::from).collect())
 }
 
 fn is_named(argument: &Arg, name: &str) -> bool {
@@ -168,8 +180,9 @@ mod tests {
 
     #[test]
     fn refused_lines_still_say_where_and_off() {
-        let attempt = attempt("x run --bogus --env-from-file=a.env --config-dir c --env-from-file b.env");
-        assert_eq!(attempt.env_files, [PathBuf::from("a.env"), PathBuf::from("b.env")]);
+        let attempt =
+            attempt("x run --bogus --env-from-file=a.env --config-dir c --env-from-file b.env,c.env");
+        assert_eq!(attempt.env_files, ["a.env", "b.env", "c.env"].map(PathBuf::from));
         assert_eq!(attempt.global.config_dir, Some(PathBuf::from("c")));
     }
 
@@ -178,7 +191,8 @@ mod tests {
         for line in ["x telemetry", "x telemetry status --bogus", "x --debug telemetry bogus"] {
             assert!(!attempt(line).is_recorded(), "{line}");
         }
-        assert!(attempt("x telemetry disable --bogus").is_disable());
+        assert!(attempt("x telemetry disable --bogus").keeps_notice());
+        assert!(attempt("x completion --bogus").keeps_notice());
         assert!(attempt("x run telemetry").is_recorded());
     }
 

@@ -9,22 +9,24 @@ catalogue! {
     /// What docker-agent collects.
     pub static CATALOGUE = {
         events: [CommandEnded, SessionStarted, SessionEnded, ToolCalled, TokensUsed],
-        commands: ["debug config", "plugin install", "plugin uninstall", "run", "sessions list", "sessions show", "version"],
+        commands: [
+            "debug config", "models", "plugin install", "plugin uninstall", "run", "sessions list", "sessions show",
+            "version",
+        ],
         flags: [
-            "agent", "config-dir", "data-dir", "debug", "dry-run", "env-from-file", "exec", "fake", "fake-stream", "json",
-            "log-file", "model", "record", "session", "working-dir", "yolo",
+            "agent", "all", "config-dir", "data-dir", "debug", "dry-run", "env-from-file", "exec", "fake", "fake-stream",
+            "hide-tool-calls", "json", "log-file", "model", "record", "session", "working-dir", "yolo",
         ],
         agents: ["root"],
         tools: [
             "read_file", "read_multiple_files", "list_directory", "directory_tree", "search_files_content",
-<<<<<<< HEAD
-            "write_file", "edit_file", "create_directory", "remove_directory", "shell", "run_background_job",
-            "list_background_jobs", "view_background_job", "stop_background_job", "think", "create_todo",
-            "create_todos", "update_todos", "list_todos", "user_prompt", "transfer_task", "handoff",
-=======
-            "write_file", "edit_file", "create_directory", "remove_directory", "shell",
-            "run_background_job", "list_background_jobs", "view_background_job", "stop_background_job",
->>>>>>> tools
+        commands: [
+            "debug config", "models", "plugin install", "plugin uninstall", "run", "sessions list", "sessions show",
+            "version",
+        ],
+        flags: [
+            "agent", "all", "config-dir", "data-dir", "debug", "dry-run", "env-from-file", "exec", "fake", "fake-stream",
+            "hide-tool-calls", "json", "log-file", "model", "record", "session", "working-dir", "yolo",
         ],
         models: [
             "claude-3-5-haiku-20241022", "claude-3-5-haiku-latest", "claude-3-7-sonnet-20250219",
@@ -53,15 +55,13 @@ catalogue! {
 mod tests {
     use super::CATALOGUE;
     use crate::args;
+    use crate::attempt::UNRECORDED;
     use std::collections::BTreeSet;
-
-    /// Commands that are never recorded.
-    const UNRECORDED: &str = "telemetry";
 
     fn walk(command: &clap::Command, path: &str, paths: &mut BTreeSet<String>, flags: &mut BTreeSet<String>) {
         let longs = command.get_arguments().filter_map(clap::Arg::get_long);
         flags.extend(longs.filter(|long| !matches!(*long, "help" | "version")).map(str::to_owned));
-        for inner in command.get_subcommands().filter(|inner| inner.get_name() != UNRECORDED) {
+        for inner in command.get_subcommands().filter(|inner| !UNRECORDED.contains(&inner.get_name())) {
             let path = format!("{path} {}", inner.get_name()).trim().to_owned();
             walk(inner, &path, paths, flags);
             if !inner.has_subcommands() {

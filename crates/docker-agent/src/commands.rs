@@ -1,7 +1,10 @@
 //! The commands, a file each.
 
+pub(crate) mod completion;
 pub(crate) mod debug;
+pub(crate) mod models;
 pub(crate) mod plugin;
+pub(crate) mod reference;
 pub(crate) mod run;
 pub(crate) mod sessions;
 pub(crate) mod telemetry;

@@ -11,7 +11,9 @@ mod catalogue;
 mod commands;
 mod debug_log;
 mod env_files;
+mod environment;
 mod failure;
+mod familiar;
 mod output;
 mod plugin;
 mod startup;
@@ -45,15 +47,23 @@ pub fn main() -> ExitCode {
     output::say_little_on_panic();
     let as_plugin = std::env::var_os(plugin::VARIABLE).is_some_and(|value| !value.is_empty());
     let arguments = if as_plugin { plugin::own_arguments(arguments) } else { arguments };
+    let arguments = familiar::with_run(arguments);
     ExitCode::from(run(&arguments, as_plugin))
 }
 
 fn run(arguments: &[OsString], as_plugin: bool) -> u8 {
     match args::parse(arguments, as_plugin) {
+        // What shells and builds ask for begins nothing: no notice, no log, no telemetry.
+        Ok((Cli { command: Some(Command::Completion { shell }), .. }, _)) => {
+            wrapper::unrecorded(|| commands::completion::run(shell))
+        }
+        Ok((Cli { command: Some(Command::Reference { page }), .. }, _)) => {
+            wrapper::unrecorded(|| commands::reference::run(page))
+        }
         Ok((cli, attempt)) => {
             let startup = Startup::new(&cli.global, cli.env_files(), as_plugin);
             match cli.command {
-                None => help(&startup),
+                None | Some(Command::Completion { .. } | Command::Reference { .. }) => help(&startup),
                 Some(Command::Telemetry(telemetry)) => {
                     let rule = if telemetry.is_disable() { NoticeRule::Keep } else { NoticeRule::Show };
                     startup.begin(rule);
@@ -73,6 +83,12 @@ fn run(arguments: &[OsString], as_plugin: bool) -> u8 {
                     startup.begin(NoticeRule::Show);
                     wrapper::recorded(startup.telemetry(), &attempt, |_cx| commands::debug::run(&debug))
                 }
+                Some(Command::Models(models)) => {
+                    startup.begin(NoticeRule::Show);
+                    wrapper::recorded(startup.telemetry(), &attempt, |_cx| {
+                        commands::models::run(&models, &startup)
+                    })
+                }
                 Some(Command::Plugin { command }) => {
                     startup.begin(NoticeRule::Show);
                     wrapper::recorded(startup.telemetry(), &attempt, |_cx| commands::plugin::run(command))
@@ -90,13 +106,13 @@ fn run(arguments: &[OsString], as_plugin: bool) -> u8 {
             let attempt = Attempt::of(&args::command(as_plugin), arguments);
             let startup = Startup::new(&attempt.global, &attempt.env_files, as_plugin);
             let helps = matches!(error.kind(), ErrorKind::DisplayHelp | ErrorKind::DisplayVersion);
-            let rule = if attempt.is_disable() { NoticeRule::Keep } else { NoticeRule::Show };
+            let rule = if attempt.keeps_notice() { NoticeRule::Keep } else { NoticeRule::Show };
             startup.begin(rule);
             let text = error.render().ansi().to_string();
             if helps {
                 wrapper::unrecorded(|| shown(&text))
             } else {
-                wrapper::refused(startup.telemetry(), &attempt, &text)
+                wrapper::refused(startup.telemetry(), &attempt, &text, familiar::hint(&error))
             }
         }
     }
@@ -117,6 +133,7 @@ impl Cli {
     fn env_files(&self) -> &[std::path::PathBuf] {
         match &self.command {
             Some(Command::Run(run)) => &run.env_from_file,
+            Some(Command::Models(models)) => &models.env_from_file,
             _ => &[],
         }
     }

@@ -98,8 +98,13 @@ pub(crate) fn warning(text: impl Display) {
 /// Writes `error: …` to stderr, with what to do about it.
 pub(crate) fn error(text: impl Display, hint: Option<&str>) {
     labelled("error", Look::Error, text);
-    if let Some(hint) = hint {
-        labelled("hint", Look::Quiet, hint);
+    self::hint(hint);
+}
+
+/// Writes `hint: …` to stderr, if there is one.
+pub(crate) fn hint(text: Option<&str>) {
+    if let Some(text) = text {
+        labelled("hint", Look::Quiet, text);
     }
 }
 
@@ -144,17 +149,38 @@ pub(crate) fn harmless(text: &str) -> String {
 /// Replaces the usual report of a panic, whose text may hold anything, by one that names only the place.
 pub(crate) fn say_little_on_panic() {
     panic::set_hook(Box::new(|info| {
-        let place = info.location().map(|at| format!(" at {}:{}", at.file(), at.line())).unwrap_or_default();
+        let place = info.location().map(|at| format!(" at {}:{}", without_home(at.file()), at.line()));
         error(
-            format_args!("docker-agent crashed{place}"),
-            Some("this is a bug; please report it with the line above and what you did"),
+            format_args!("docker-agent {} crashed{}", crate::VERSION, place.unwrap_or_default()),
+            Some(
+                "this is a defect; please report the line above, which says nothing of yours, and what you did",
+            ),
         );
     }));
+}
+
+/// A source file's path without what is before its crate: who built the program is nobody's business.
+fn without_home(path: &str) -> &str {
+    let crates = path.rfind("/src/").and_then(|at| path[..at].rfind('/')).map(|at| &path[at + 1..]);
+    crates.filter(|_| path.starts_with('/')).unwrap_or(path)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_crash_is_placed_without_saying_who_built_us() {
+        let table = [
+            ("/home/alice/.cargo/registry/src/index/clap-4.6.9/src/parse.rs", "clap-4.6.9/src/parse.rs"),
+            ("/home/alice/work/crates/docker-agent/src/lib.rs", "docker-agent/src/lib.rs"),
+            ("crates/docker-agent/src/lib.rs", "crates/docker-agent/src/lib.rs"),
+            ("src/lib.rs", "src/lib.rs"),
+        ];
+        for (path, shown) in table {
+            assert_eq!(without_home(path), shown);
+        }
+    }
 
     #[test]
     fn a_model_cannot_command_a_terminal() {

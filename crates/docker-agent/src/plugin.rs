@@ -3,6 +3,7 @@
 //! The probe runs whenever somebody types `docker`, so it touches no file and knows no telemetry.
 //! Facts: <https://github.com/docker/cli>, `cli-plugins/metadata/metadata.go` and `cli-plugins/manager/manager.go`.
 
+mod completion;
 mod parent;
 
 use std::ffi::{OsStr, OsString};
@@ -51,8 +52,11 @@ pub(crate) fn probe(arguments: &[OsString]) -> Option<String> {
             });
             Some(format!("{metadata:#}\n"))
         }
-        // No proposals of ours; the shell completes file names (directive 0 of cobra's protocol).
-        [_, word, ..] if COMPLETION.iter().any(|known| word == known) => Some(":0\n".to_owned()),
+        [_, word, rest @ ..] if COMPLETION.iter().any(|known| word == known) => {
+            // Docker repeats our name among its commands.
+            let words = rest.strip_prefix(&[OsString::from(NAME)]).unwrap_or(rest);
+            Some(completion::propose(&crate::args::command(true), words))
+        }
         _ => None,
     }
 }

@@ -2,17 +2,20 @@
 //!
 //! Everything is read once. Nothing is written before [`Startup::begin`], and then only the notice's memory.
 
+use std::ffi::OsString;
 use std::fs::DirBuilder;
 use std::io;
 use std::os::unix::fs::DirBuilderExt as _;
 use std::path::{Path, PathBuf};
 
+use agent_runtime::Environment;
 use agent_telemetry::consent::State;
 use agent_telemetry::{Dirs, Inputs, Telemetry};
 
 use crate::args::Global;
 use crate::debug_log::{self, DebugLog};
 use crate::env_files::EnvFiles;
+use crate::failure::Failure;
 use crate::{CATALOGUE, VERSION, output, plugin};
 
 /// The program's name, in files, in the environment and as the source of events.
@@ -115,9 +118,15 @@ impl Startup {
         Some(folder.join(name))
     }
 
-    /// The files given with `--env-from-file`.
-    pub(crate) fn env_files(&self) -> &EnvFiles {
-        &self.env_files
+    /// The variables that agents and their tools may see: this process's, and those of files given on the command line.
+    pub(crate) fn environment(&self) -> Result<Environment, Failure> {
+        let utf8 =
+            |(name, value): (OsString, OsString)| Some((name.into_string().ok()?, value.into_string().ok()?));
+        // Docker's words to its plugin would make a child believe that docker called it.
+        let variables = std::env::vars_os().filter_map(utf8);
+        let variables = variables.filter(|(name, _)| !plugin::VARIABLES.contains(&name.as_str()));
+        let files = self.env_files.variables()?;
+        Ok(files.into_iter().fold(Environment::new(variables), Environment::with_file))
     }
 }
 

@@ -17,9 +17,10 @@ pub(crate) fn recorded(telemetry: &Telemetry, attempt: &Attempt, run: impl FnOnc
 }
 
 /// Records a command line that was refused.
-pub(crate) fn refused(telemetry: &Telemetry, attempt: &Attempt, text: &str) -> u8 {
+pub(crate) fn refused(telemetry: &Telemetry, attempt: &Attempt, text: &str, hint: Option<&str>) -> u8 {
     let say = || {
         output::styled_note(text);
+        output::hint(hint);
         Ended::failure(2, ErrorClass::Usage)
     };
     if attempt.is_recorded() {

@@ -9,7 +9,7 @@ use super::source::{Source, words};
 /// A foreign crate, by its name in code, and the modules and folders that may name it.
 ///
 /// `a/b` stands for `a/b.rs` and everything below `a/b/`.
-const ONLY_IN: [(&str, &[&str]); 15] = [
+const ONLY_IN: [(&str, &[&str]); 18] = [
     ("askama", &["crates/telemetry-collector/src/page", "crates/telemetry-collector/src/routes/page"]),
     ("axum", &WEB),
     ("cargo_metadata", &["xtask/src/tidy/boundaries", "xtask/src/workspace"]),
@@ -17,6 +17,8 @@ const ONLY_IN: [(&str, &[&str]); 15] = [
         "clap",
         &["crates/docker-agent/src", "crates/telemetry-collector/src/main", "examples/acme/src", "xtask/src"],
     ),
+    ("clap_complete", &["crates/docker-agent/src/commands/completion"]),
+    ("clap_mangen", &["crates/docker-agent/src/commands/reference/man"]),
     ("hyper", &["crates/telemetry-collector/src/server"]),
     ("hyper_util", &["crates/telemetry-collector/src/server"]),
     ("ignore", &["crates/agent-runtime/src/tools/filesystem/search"]),
@@ -24,6 +26,7 @@ const ONLY_IN: [(&str, &[&str]); 15] = [
     ("rmcp", &["crates/agent-runtime/src/tools/mcp"]),
     ("rusqlite", &["crates/telemetry-collector/src/store/sqlite"]),
     ("rustls", &["crates/agent-runtime/src/http", "crates/agent-telemetry/src/transport/http_enabled"]),
+    ("rustyline", &["crates/docker-agent/src/commands/run/prompt/line"]),
     ("serde_saphyr", &["crates/agent-runtime/src/yaml"]),
     ("signal_hook", &["xtask/src/process"]),
     ("similar", &["crates/agent-runtime/src/tools/diff"]),

@@ -222,6 +222,27 @@ fn key(
     }
 }
 
+/// A provider that is known by name.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct KnownProvider {
+    /// The name in an agent file.
+    pub name: &'static str,
+    /// Where it is, unless a file or a variable says otherwise; empty where a file has to.
+    pub base_url: &'static str,
+    /// The variable that holds its key, if it needs one.
+    pub key_variable: Option<&'static str>,
+}
+
+/// Every provider that is known by name.
+pub fn known_providers() -> impl Iterator<Item = KnownProvider> {
+    KNOWN.iter().map(|known| KnownProvider {
+        name: known.name,
+        base_url: known.base_url,
+        key_variable: known.key,
+    })
+}
+
 /// Every variable that some provider's key uses.
 #[must_use]
 pub fn key_variables() -> Vec<&'static str> {

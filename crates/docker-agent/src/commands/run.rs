@@ -32,14 +32,17 @@ use agent_runtime::{
 use agent_telemetry::{Cx, Ended, ErrorClass};
 
 use self::asking::Asking;
-use self::console::Console;
+use self::console::{Console, Sink, WithoutCalls};
 use self::signals::Signals;
 use self::talk::Script;
 use crate::args::RunArgs;
 use crate::failure::Failure;
+use crate::output;
 use crate::startup::Startup;
 use crate::wrapper::Outcome;
-use crate::{agent_file, output, plugin};
+use crate::agent_file;
+
+pub(crate) use self::prompt::commands as prompt_commands;
 
 /// Runs an agent.
 pub(crate) fn run(args: &RunArgs, startup: &Startup, cx: &Cx) -> Outcome {
@@ -120,7 +123,7 @@ impl Maker<'_> {
 }
 
 fn prepare<'a>(args: &'a RunArgs, startup: &'a Startup, cx: &'a Cx) -> Result<Prepared<'a>, Failure> {
-    let environment = environment(startup)?;
+    let environment = startup.environment()?;
     let config = agent_file::read(&args.agent_file)?;
     let team = team(args, startup, &config, &environment)?;
     for auto in team.agents().filter_map(Agent::auto) {
@@ -141,11 +144,15 @@ fn console(args: &RunArgs) -> (Console, Option<screen::Shared>) {
     if args.json {
         return (Console::new(Box::new(json::Lines), asking), None);
     }
+    let console = |sink: Box<dyn Sink>| {
+        let sink = if args.hide_tool_calls { Box::new(WithoutCalls(sink)) } else { sink };
+        Console::new(sink, asking)
+    };
     if args.exec || !output::screen_can_be_drawn() {
-        return (Console::new(Box::new(text::Text::new()), asking), None);
+        return (console(Box::new(text::Text::new())), None);
     }
     let screen = screen::stdout();
-    (Console::new(Box::new(screen::OnScreen(Arc::clone(&screen))), asking), Some(screen))
+    (console(Box::new(screen::OnScreen(Arc::clone(&screen)))), Some(screen))
 }
 
 /// Where tools work, which must exist.
@@ -156,18 +163,6 @@ fn working_folder(args: &RunArgs) -> Result<WorkingFolder, Failure> {
 
 fn cannot_work_in(folder: &Path, error: &io::Error) -> Failure {
     Failure::new(ErrorClass::Config, format_args!("cannot work in {}: {error}", folder.display()))
-}
-
-fn environment(startup: &Startup) -> Result<Environment, Failure> {
-    let utf8 = |(name, value): (std::ffi::OsString, std::ffi::OsString)| {
-        Some((name.into_string().ok()?, value.into_string().ok()?))
-    };
-    // Docker's words to its plugin would make a child believe that docker called it.
-    let variables = std::env::vars_os().filter_map(utf8);
-    let variables = variables.filter(|(name, _)| !plugin::VARIABLES.contains(&name.as_str()));
-    let environment = Environment::new(variables);
-    let files = startup.env_files().variables()?;
-    Ok(files.into_iter().fold(environment, Environment::with_file))
 }
 
 fn team(

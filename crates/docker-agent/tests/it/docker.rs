@@ -96,6 +96,14 @@ fn docker_shows_our_help_under_its_own_name() {
 }
 
 #[test]
+fn docker_completes_our_words() {
+    let Some(docker) = Docker::find(Home::quiet()) else { return };
+    let proposed = docker.run(&["__complete", "agent", "telemetry", "st"]).ok().stdout;
+    assert!(proposed.starts_with("status\t") && proposed.contains("stats\t"), "{proposed}");
+    assert!(proposed.ends_with(":4\n"), "{proposed}");
+}
+
+#[test]
 fn p1_docker_shows_the_notice_once() {
     let Some(docker) = Docker::find(Home::new()) else { return };
     // Docker asks for our metadata before each of these; that shows and consumes nothing.
@@ -160,14 +168,16 @@ fn p8_when_docker_is_killed_we_stop() {
 
 #[test]
 fn a_log_that_is_followed_ends_with_docker() {
-    let Some(docker) = Docker::find(Home::quiet()) else { return };
-    let mut command = docker.command(&["agent", "telemetry", "log", "--follow", "--debug"]);
-    let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("docker");
-    // It says where its debug log is when it has begun.
-    let mut stderr = child.stderr.take().expect("stderr");
-    let mut first = [0; 9];
-    stderr.read_exact(&mut first).expect("a line");
-    assert_eq!(&first, b"debug log");
+    let collector = Server::collector();
+    let home = Home::sending_to(&collector).with("TELEMETRY_ENABLED", "true");
+    let Some(docker) = Docker::find(home) else { return };
+    let _ran = docker.home.run(&["version"]).ok();
+    let _ran = docker.home.flush().ok();
+    let mut command = docker.command(&["agent", "telemetry", "log", "--follow", "--json"]);
+    let mut child = command.stdout(Stdio::piped()).spawn().expect("docker");
+    // What was sent so far shows that it listens.
+    let mut stdout = child.stdout.take().expect("stdout");
+    stdout.read_exact(&mut [0; 1]).expect("a line");
     kill_process(Pid::from_child(&child), Signal::TERM).expect("a signal");
     let (ended, has_ended) = mpsc::channel();
     std::thread::spawn(move || ended.send(child.wait()));

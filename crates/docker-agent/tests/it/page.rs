@@ -28,6 +28,27 @@ fn p12_the_collectors_catalogue_is_current() {
 }
 
 #[test]
+fn the_reference_is_current() {
+    assert_current("docs/cli.md", &["reference", "cli"]);
+    assert_current("docs/environment.md", &["reference", "environment"]);
+    assert_current("docs/events.md", &["reference", "events"]);
+}
+
+#[test]
+fn manual_pages_are_current_and_no_more_than_there_are_commands() {
+    let mut names: Vec<String> = Vec::new();
+    for name in Home::quiet().run(&["reference", "man"]).ok().stdout.lines() {
+        assert_current(&format!("docs/man/{name}.1"), &["reference", "man", name]);
+        names.push(format!("{name}.1"));
+    }
+    let files = std::fs::read_dir(in_repository("docs/man")).expect("a folder").flatten();
+    let mut files: Vec<String> = files.map(|file| file.file_name().to_string_lossy().into_owned()).collect();
+    files.sort();
+    names.sort();
+    assert_eq!(files, names);
+}
+
+#[test]
 fn the_page_has_one_sentence_per_line_and_names_every_event() {
     let page = Home::quiet().run(&["telemetry", "explain", "--markdown"]).ok().stdout;
     for part in [

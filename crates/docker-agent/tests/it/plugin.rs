@@ -82,7 +82,8 @@ fn dockers_own_configuration_folder_counts() {
 
 #[test]
 fn what_is_not_ours_is_neither_replaced_nor_removed() {
-    let put: [(&str, fn(&Path)); 3] = [
+    type Put = fn(&Path);
+    let put: [(&str, Put); 3] = [
         ("is a file,", |link| fs::write(link, "#!/bin/sh\n").expect("a file")),
         ("is a link to /bin/sh,", |link| symlink("/bin/sh", link).expect("a link")),
         ("is a link to /gone/docker-agent,", |link| symlink("/gone/docker-agent", link).expect("a link")),

@@ -1,7 +1,7 @@
 //! Servers on loopback: one that collects, one that chats. They remember every connection and every byte.
 
 use std::collections::VecDeque;
-use std::io::{BufRead as _, BufReader, Read as _, Write as _};
+use std::io::{BufRead, BufReader, Read as _, Write as _};
 use std::net::{TcpListener, TcpStream};
 use std::sync::{Arc, Condvar, Mutex};
 use std::time::{Duration, Instant};
@@ -136,33 +136,35 @@ impl Server {
 fn serve(shared: &Shared, stream: TcpStream) {
     let mut writer = stream.try_clone().expect("a second handle");
     let mut reader = BufReader::new(stream);
-    loop {
-        let mut head = String::new();
-        loop {
-            let mut line = String::new();
-            match reader.read_line(&mut line) {
-                Ok(0) | Err(_) => return,
-                Ok(_) if line == "\r\n" => break,
-                Ok(_) => head.push_str(&line),
-            }
-        }
-        if head.starts_with(SENTINEL) {
+    while let Some(got) = request(&mut reader) {
+        if got.head.starts_with(SENTINEL) {
             return;
         }
-        let length = head.lines().find_map(|line| {
-            line.to_ascii_lowercase().strip_prefix("content-length:").map(|n| n.trim().parse().unwrap())
-        });
-        let mut body = vec![0; length.unwrap_or(0)];
-        if reader.read_exact(&mut body).is_err() {
-            return;
-        }
-        let got = Got { head, body: String::from_utf8(body).expect("a body of UTF-8") };
         shared.seen.lock().unwrap().got.push(got.clone());
         shared.changed.notify_all();
         if writer.write_all((shared.handler)(&got).as_bytes()).is_err() {
             return;
         }
     }
+}
+
+/// Reads a request; nothing if there is no whole one any more.
+pub(crate) fn request(reader: &mut impl BufRead) -> Option<Got> {
+    let mut head = String::new();
+    loop {
+        let mut line = String::new();
+        match reader.read_line(&mut line) {
+            Ok(0) | Err(_) => return None,
+            Ok(_) if line == "\r\n" => break,
+            Ok(_) => head.push_str(&line),
+        }
+    }
+    let length = head.lines().find_map(|line| {
+        line.to_ascii_lowercase().strip_prefix("content-length:").map(|n| n.trim().parse().unwrap())
+    });
+    let mut body = vec![0; length.unwrap_or(0)];
+    reader.read_exact(&mut body).ok()?;
+    Some(Got { head, body: String::from_utf8(body).expect("a body of UTF-8") })
 }
 
 /// A whole response.

@@ -1,5 +1,6 @@
 //! Programs that tests need and that not every machine has.
 
+use std::io::Write as _;
 use std::path::PathBuf;
 
 /// Finds a program in the search path. Where it is absent, the test that needs it is skipped, or fails if nothing may be.
@@ -9,7 +10,7 @@ pub(crate) fn tool(name: &str) -> Option<PathBuf> {
     if found.is_none() {
         let may_skip = std::env::var("REQUIRE_TOOLS").as_deref() != Ok("1");
         assert!(may_skip, "{name} is missing, and REQUIRE_TOOLS=1 says that nothing may be skipped");
-        eprintln!("skipped: {name} is missing");
+        let _ = writeln!(std::io::stderr(), "skipped: {name} is missing");
     }
     found
 }

@@ -9,15 +9,16 @@ const SHOWN_CHARS: usize = 120;
 
 /// A call in a line, for somebody who watches: `read_file a.txt`.
 pub(super) fn label(name: &str, arguments: &Value) -> String {
-    let texts: Vec<String> = match arguments {
-        Value::Object(members) => members
-            .values()
-            .map(|value| match value {
-                Value::String(text) => text.clone(),
-                other => other.to_string(),
-            })
-            .collect(),
-        other => vec![other.to_string()],
+    let word = |value: &Value| match value {
+        Value::String(text) => text.clone(),
+        other => other.to_string(),
+    };
+    // What a call is about; the rest is how.
+    let about = ["path", "cmd"].iter().find_map(|name| arguments.get(name));
+    let texts: Vec<String> = match (about, arguments) {
+        (Some(about), _) => vec![word(about)],
+        (None, Value::Object(members)) => members.values().map(word).collect(),
+        (None, other) => vec![word(other)],
     };
     shortened(&format!("{name} {}", texts.join(" "))).trim_end().to_owned()
 }
@@ -108,7 +109,11 @@ mod tests {
     #[test]
     fn a_label_is_one_harmless_line() {
         let call = label("shell", &json!({"cmd": "ls\n-l\u{1b}[2J", "timeout": 3}));
-        assert_eq!(call, "shell ls -l\u{fffd}[2J 3");
+        assert_eq!(call, "shell ls -l\u{fffd}[2J");
+        assert_eq!(
+            label("fetch", &json!({"urls": ["http://x"], "format": "text"})),
+            "fetch text [\"http://x\"]"
+        );
         assert_eq!(label("list", &json!({})), "list");
         assert!(label("write_file", &json!({"content": "x".repeat(500)})).chars().count() <= 121);
     }

@@ -27,6 +27,34 @@ pub(super) trait Sink: Send {
     fn resume(&mut self) {}
 }
 
+/// Leaves out tool calls, whatever they are shown by.
+pub(super) struct WithoutCalls(pub(super) Box<dyn Sink>);
+
+impl Sink for WithoutCalls {
+    fn begin(&mut self) {
+        self.0.begin();
+    }
+
+    fn show(&mut self, event: &Event) -> io::Result<()> {
+        match event {
+            Event::ToolCall { .. } | Event::ToolResult { .. } => self.0.settle(),
+            _ => self.0.show(event),
+        }
+    }
+
+    fn settle(&mut self) -> io::Result<()> {
+        self.0.settle()
+    }
+
+    fn pause(&mut self) -> io::Result<()> {
+        self.0.pause()
+    }
+
+    fn resume(&mut self) {
+        self.0.resume();
+    }
+}
+
 /// The command line's side of a conversation.
 pub(super) struct Console {
     sink: Box<dyn Sink>,

@@ -27,13 +27,18 @@ enum Next {
     Leave,
 }
 
+/// What can be said to the program instead of the agent: each word, and what it does.
+pub(crate) fn commands() -> impl Iterator<Item = (&'static str, &'static str)> {
+    commands::all()
+}
+
 /// Holds a conversation until somebody leaves. A turn that fails is no end.
 pub(super) async fn hold(talk: &mut Talk, maker: &Maker<'_>, history: Option<PathBuf>) -> Result<(), End> {
     let mut editor = LineEditor::new(PROMPT, commands::words(), history);
     greet(talk);
     let mut interrupted = false;
     loop {
-        talk.terminal.put_back();
+        talk.ready_for_a_line();
         let typed = tokio::select! {
             biased;
             caught = talk.signals.next() => {
@@ -134,7 +139,7 @@ fn status(talk: &Talk) -> String {
 fn cost(talk: &Talk) -> String {
     let usage = talk.conversation.usage();
     format!(
-        "{} tokens read ({} of them from a cache), {} written ({} of them thoughts): {}",
+        "{} tokens read ({} cached), {} written ({} thoughts): {}",
         calls::thousands(usage.input_tokens),
         calls::thousands(usage.cached_tokens),
         calls::thousands(usage.output_tokens),

@@ -138,8 +138,17 @@ impl Talk {
             }
         };
         self.console.settle();
-        self.terminal.put_back();
         Ok(outcome)
+    }
+
+    /// Prepares the terminal for a line to be typed. Its editor takes keys by itself and leaves the modes that it found,
+    /// so that what is typed ahead does not show; a terminal that cannot edit needs its own modes.
+    pub(super) fn ready_for_a_line(&self) {
+        if self.screen.is_some() {
+            let _ = self.terminal.take_keys();
+        } else {
+            self.terminal.put_back();
+        }
     }
 
     /// One turn after the other, until one does not complete.

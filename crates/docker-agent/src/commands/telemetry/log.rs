@@ -20,6 +20,8 @@ pub(super) fn run(args: &LogArgs, startup: &Startup) -> Outcome {
     if args.pending {
         return pending(args, startup);
     }
+    // Before anything is shown: docker takes no connections once it wants us to stop.
+    let docker = if args.follow { Parent::connect() } else { None };
     let lines = startup.telemetry().log();
     let shown = match args.last {
         Some(last) => last_requests(&lines, last),
@@ -30,7 +32,7 @@ pub(super) fn run(args: &LogArgs, startup: &Startup) -> Outcome {
     }
     output::data(&render(shown, args.json))?;
     if args.follow {
-        follow(args, startup, lines.last().cloned())?;
+        follow(args, startup, docker.as_ref(), lines.last().cloned())?;
     }
     Ok(Ended::SUCCESS)
 }
@@ -47,10 +49,14 @@ fn pending(args: &LogArgs, startup: &Startup) -> Outcome {
 }
 
 /// Shows what is added, until somebody stops it: us, or the docker client that called us.
-fn follow(args: &LogArgs, startup: &Startup, mut last: Option<LogLine>) -> std::io::Result<()> {
-    let docker = Parent::connect();
+fn follow(
+    args: &LogArgs,
+    startup: &Startup,
+    docker: Option<&Parent>,
+    mut last: Option<LogLine>,
+) -> std::io::Result<()> {
     loop {
-        if docker.as_ref().is_some_and(Parent::is_gone) {
+        if docker.is_some_and(Parent::is_gone) {
             return Ok(());
         }
         thread::sleep(FOLLOW_EVERY);

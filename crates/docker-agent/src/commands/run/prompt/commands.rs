@@ -51,6 +51,11 @@ impl<'a> Said<'a> {
     }
 }
 
+/// Each word, and what it does.
+pub(super) fn all() -> impl Iterator<Item = (&'static str, &'static str)> {
+    ALL.iter().map(|(_, word, what)| (*word, *what))
+}
+
 /// The words, for completion.
 pub(super) fn words() -> Vec<String> {
     ALL.iter().map(|(_, word, _)| (*word).to_owned()).collect()
