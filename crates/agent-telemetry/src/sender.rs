@@ -15,7 +15,7 @@ use std::time::{Duration, Instant};
 
 use crate::delivery::{Breaker, remembered};
 use crate::files;
-use crate::journal::{Adopted, Batch, Ledger, Left, Own, Owned};
+use crate::journal::{Adopted, Batch, Ledger, Left, Measured, Own, Owned};
 use crate::recorder::{Live, Recorder, Sender};
 use crate::request_log::RequestLog;
 use crate::transport::Transport;
@@ -224,7 +224,8 @@ impl Thread {
         let waiting = self.waiting.get_or_insert_with(|| {
             folder.remove_stale_temporaries(now_ms);
             // Those of this process are locked, and stay.
-            let _room = folder.keep_bounds(recorder.generation, now_ms, |_| Own::Foreign);
+            let _room =
+                folder.keep_bounds(recorder.generation, now_ms, &mut Measured::default(), |_| Own::Foreign);
             folder.segments().into()
         });
         while let Some(path) = waiting.pop_front() {
