@@ -45,6 +45,10 @@ macro_rules! number {
         impl Value for $name {
             const KIND: Kind = Kind::$kind;
 
+            fn number(&self) -> Option<u64> {
+                Some(self.0)
+            }
+
             fn write_json(&self, out: &mut Vec<u8>, _names: &NamePolicy) {
                 write_integer(out, self.0);
             }
