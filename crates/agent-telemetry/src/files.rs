@@ -52,7 +52,9 @@ pub(crate) fn why_unwritable(folder: Option<&Path>) -> Option<String> {
 #[cfg(unix)]
 fn no_access(folder: &Path) -> Option<String> {
     use rustix::fs::{Access, access};
-    access(folder, Access::WRITE_OK | Access::EXEC_OK).err().map(|errno| io::Error::from(errno).kind().to_string())
+    access(folder, Access::WRITE_OK | Access::EXEC_OK)
+        .err()
+        .map(|errno| io::Error::from(errno).kind().to_string())
 }
 
 #[cfg(not(unix))]

@@ -26,7 +26,13 @@ impl NoticeText {
         explicit: bool,
     ) -> Self {
         let nowhere = endpoint.problem().unwrap_or("no endpoint");
-        Self { app, command: app, what: What::of(catalogue), host: endpoint.host().map(str::to_owned).ok_or(nowhere), explicit }
+        Self {
+            app,
+            command: app,
+            what: What::of(catalogue),
+            host: endpoint.host().map(str::to_owned).ok_or(nowhere),
+            explicit,
+        }
     }
 
     /// Names the tool in the commands that it proposes as its user calls it, when that is not by its own name: `docker
@@ -87,7 +93,7 @@ impl fmt::Display for NoticeText {
         let Self { app, command, what, .. } = self;
         write!(f, "{app} collects anonymous usage data: which {} are used", list(&what.used))?;
         match what.measured.as_slice() {
-            [] => write!(f, ".\n")?,
+            [] => writeln!(f, ".")?,
             measured => write!(f, ",\n{}. ", list(measured))?,
         }
         writeln!(f, "It helps decide what to improve.")?;

@@ -15,7 +15,7 @@ fn status_is_one_screen_and_says_what_decided() {
     let _held = home.run(&["version"]).ok();
     let ran = home.run(&["telemetry", "status"]).ok();
     assert!(ran.stdout.lines().count() <= 24, "{}", ran.stdout);
-    for part in ["Telemetry is on", "<- decides", &server.url(), "1 event, ", "installation", "never"] {
+    for part in ["Telemetry is on", "* decides", &server.url(), "1 event, ", "installation", "never"] {
         assert!(ran.stdout.contains(part), "{part} in {}", ran.stdout);
     }
     let off = home.command(&["telemetry", "status"]).env("DO_NOT_TRACK", "1").output().expect("the program");
