@@ -32,7 +32,7 @@ fn main() {
         (Some("off"), Some(calls)) => off_for(calls.parse().expect("a number of calls")),
         (Some("threads"), Some(folder)) => threads(Path::new(&folder)),
         (Some(folder), None) => all(Path::new(folder)),
-        _ => panic!("usage: bench-record FOLDER | bench-record off CALLS"),
+        _ => panic!("usage: bench-record FOLDER | bench-record threads FOLDER | bench-record off CALLS"),
     }
 }
 
