@@ -30,8 +30,9 @@ fn main() {
     let mut arguments = std::env::args().skip(1);
     match (arguments.next().as_deref(), arguments.next()) {
         (Some("off"), Some(calls)) => off_for(calls.parse().expect("a number of calls")),
+        (Some("threads"), Some(folder)) => threads(Path::new(&folder)),
         (Some(folder), None) => all(Path::new(folder)),
-        _ => panic!("usage: bench-record FOLDER | bench-record off CALLS"),
+        _ => panic!("usage: bench-record FOLDER | bench-record threads FOLDER | bench-record off CALLS"),
     }
 }
 

@@ -64,7 +64,7 @@ fn expand(input: &DeriveInput, taken: &[&str]) -> Result<TokenStream> {
     let mut writes = Vec::new();
     for field in fields {
         let Some(ident) = &field.ident else { continue };
-        let FieldAttributes { name, why, since } = FieldAttributes::parse(ident, field)?;
+        let FieldAttributes { name, why, since, absent } = FieldAttributes::parse(ident, field)?;
         if !names.insert(name.clone()) {
             return Err(Error::new_spanned(ident, format!("two properties are named `{name}`; rename one")));
         }
@@ -77,11 +77,16 @@ fn expand(input: &DeriveInput, taken: &[&str]) -> Result<TokenStream> {
         let ty = &field.ty;
         // The same path each time, so that a type that cannot be a property is one error, at that type.
         let value = quote!(<#ty as ::agent_telemetry::Value>);
+        let (required, absent_means) = match absent {
+            Some(number) => (quote!(false), quote!(#value::KIND.left_out(#number))),
+            None => (quote!(#value::REQUIRED), quote!(::core::option::Option::None)),
+        };
         defs.push(quote! {
             ::agent_telemetry::FieldDef {
                 name: #name,
                 kind: #value::KIND,
-                required: #value::REQUIRED,
+                required: #required,
+                absent_means: #absent_means,
                 why: #why,
                 since: #since,
             }
@@ -143,11 +148,12 @@ struct FieldAttributes {
     name: String,
     why: String,
     since: String,
+    absent: Option<u64>,
 }
 
 impl FieldAttributes {
     fn parse(ident: &Ident, field: &Field) -> Result<Self> {
-        let given = key_values(&field.attrs, "field", &["name", "why", "since"])?;
+        let given = key_values(&field.attrs, "field", &["name", "why", "since", "absent"])?;
         let need = |key: &str, what: &str| {
             given.get(key).cloned().ok_or_else(|| {
                 Error::new_spanned(ident, format!("field `{ident}`: add #[field({key} = \"…\")]: {what}"))
@@ -159,7 +165,11 @@ impl FieldAttributes {
         check_since(ident, &since)?;
         let name = given.get("name").cloned().unwrap_or_else(|| ident.to_string());
         check_name(ident, "name", &name)?;
-        Ok(Self { name, why, since })
+        let absent = given.get("absent").map(|number| number.parse::<u64>()).transpose().map_err(|_| {
+            let text = format!("field `{ident}`: `absent` is the number that is not written, such as \"0\"");
+            Error::new_spanned(ident, text)
+        })?;
+        Ok(Self { name, why, since, absent })
     }
 }
 

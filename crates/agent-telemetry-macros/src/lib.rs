@@ -32,6 +32,8 @@ pub fn derive_closed(input: TokenStream) -> TokenStream {
 ///
 /// `action = "…"` tells apart several events of one name.
 /// `why`, `since` and `review` are mandatory, and so is the documentation line.
+/// A number that is almost always the same can be left out: with `absent = "0"` in its `#[field(…)]` a zero is not
+/// written, the documentation says so, and the collector's check puts it back.
 #[proc_macro_derive(Event, attributes(event, field))]
 pub fn derive_event(input: TokenStream) -> TokenStream {
     expand(input, event::expand_event)

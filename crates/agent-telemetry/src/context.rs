@@ -47,16 +47,16 @@ impl Cx {
         Self { telemetry: None, wrapped: false }
     }
 
-    /// Whether events are recorded.
+    /// Whether events are recorded; false also once this process noticed that somebody said no in another one.
     #[must_use]
     pub fn is_recording(&self) -> bool {
-        self.telemetry.as_ref().is_some_and(|telemetry| telemetry.recorder().is_some())
+        self.telemetry.as_ref().is_some_and(Telemetry::is_recording)
     }
 
     /// Records the event that the closure makes; it is not called when telemetry is off.
     pub fn record<E: Event>(&self, event: impl FnOnce() -> E) -> Receipt {
         match &self.telemetry {
-            Some(telemetry) if telemetry.recorder().is_some() => telemetry.track(&event()),
+            Some(telemetry) if telemetry.is_recording() => telemetry.track(&event()),
             _ => Receipt::known(Outcome::Suppressed(Suppressed::Off)),
         }
     }
@@ -139,8 +139,7 @@ impl Cx {
         if self.wrapped {
             return Receipt::known(Outcome::Suppressed(Suppressed::Wrapped));
         }
-        let Some(telemetry) = self.telemetry.as_ref().filter(|telemetry| telemetry.recorder().is_some())
-        else {
+        let Some(telemetry) = self.telemetry.as_ref().filter(|telemetry| telemetry.is_recording()) else {
             return Receipt::known(Outcome::Suppressed(Suppressed::Off));
         };
         let catalogue = telemetry.shared.setup.catalogue;

@@ -35,6 +35,9 @@ pub struct Status {
     pub endpoint: Option<String>,
     /// Why nothing can be sent, when the endpoint is the reason.
     pub endpoint_problem: Option<&'static str>,
+    /// Why nothing can be kept here, when that is so: then nothing is recorded, unless the environment says explicitly
+    /// that telemetry is on; then events are sent from memory.
+    pub not_kept: Option<String>,
     /// The installation's id, when there is one.
     pub user_uuid: Option<String>,
     /// Folders.
@@ -124,7 +127,9 @@ impl Telemetry {
     pub fn notice(&self) -> Option<NoticeText> {
         let decision = self.decision();
         let setup = &self.shared.setup;
-        decision.notice_due.then(|| NoticeText::new(setup.app, &setup.endpoint, decision.explicit))
+        decision
+            .notice_due
+            .then(|| NoticeText::new(setup.app, setup.catalogue, &setup.endpoint, decision.explicit))
     }
 
     /// Remembers that the notice was shown: it was written to stderr, and stderr is not `/dev/null`.
@@ -281,6 +286,9 @@ impl Telemetry {
                 .collect(),
             endpoint: setup.endpoint.url().map(str::to_owned),
             endpoint_problem: setup.endpoint.problem(),
+            not_kept: (decision.state != State::Off)
+                .then(|| files::why_unwritable(telemetry.as_deref()))
+                .flatten(),
             user_uuid: telemetry.as_deref().and_then(identity::peek).map(|id| id.to_string()),
             dirs: StatusDirs { config: setup.dirs.config.clone(), telemetry: telemetry.clone() },
             pending: StatusPending {

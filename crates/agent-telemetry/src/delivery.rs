@@ -22,6 +22,8 @@ pub(crate) const REQUEST_TIMEOUT: Duration = Duration::from_secs(10);
 const PAUSE_MIN_MS: u64 = 60_000;
 const PAUSE_MAX_MS: u64 = 6 * 60 * 60 * 1000;
 const RETRY_AFTER_MAX_MS: u64 = 24 * 60 * 60 * 1000;
+/// Further apart than two clocks that are kept right.
+const FAR_OFF_MS: u64 = 60_000;
 /// Whatever an endpoint says: it is not asked again at once.
 const RETRY_AFTER_MIN_MS: u64 = 1000;
 
@@ -30,6 +32,8 @@ const RETRY_AFTER_MIN_MS: u64 = 1000;
 pub(crate) struct Response {
     pub(crate) status: u16,
     pub(crate) retry_after: Option<String>,
+    /// The server's clock.
+    pub(crate) date: Option<String>,
     pub(crate) body: Vec<u8>,
 }
 
@@ -95,6 +99,11 @@ fn retry_after(text: &str, now_ms: u64) -> Option<u64> {
         Err(_) => http_date_ms(text)?.saturating_sub(now_ms),
     };
     Some(ms.min(RETRY_AFTER_MAX_MS))
+}
+
+/// Whether a server's clock, by its `Date`, is far from ours.
+pub(crate) fn is_far_off(date: &str, now_ms: u64) -> bool {
+    http_date_ms(date).is_some_and(|theirs| theirs.abs_diff(now_ms) > FAR_OFF_MS)
 }
 
 /// The preferred form of an HTTP date, `Sun, 06 Nov 1994 08:49:37 GMT` (RFC 9110, section 5.6.7), as Unix milliseconds.
@@ -272,7 +281,8 @@ mod tests {
 
     #[test]
     fn answers() {
-        let answer = |status, body: &str| Response { status, retry_after: None, body: body.into() };
+        let answer =
+            |status, body: &str| Response { status, retry_after: None, date: None, body: body.into() };
         let verdict = |status, records| judge(&answer(status, ""), records, 0);
         assert_eq!(verdict(200, 3), Verdict::Done { rejected: vec![] });
         let says = |body: &str| judge(&answer(200, body), 1, 0);

@@ -48,6 +48,8 @@ pub struct FieldDef {
     pub kind: Kind,
     /// False when it may be absent.
     pub required: bool,
+    /// The number that is not written, and that an absent property therefore means; 0 for no counts.
+    pub absent_means: Option<u64>,
     /// What it is needed for.
     pub why: &'static str,
     /// The version that first collects it.

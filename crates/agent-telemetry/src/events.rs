@@ -41,7 +41,11 @@ pub struct Common {
     #[field(since = "0.1.0", why = "keeps build services and agents apart from people at a terminal")]
     pub caller: Caller,
     /// Version of the definitions.
-    #[field(since = "0.1.0", why = "tells the collector which definitions a record was made with")]
+    #[field(
+        since = "0.1.0",
+        absent = "1",
+        why = "tells the collector which definitions a record was made with"
+    )]
     pub schema: Count,
 }
 
@@ -136,7 +140,7 @@ pub struct SessionEnded {
     #[field(since = "0.1.0", why = "shows how much agents lean on tools")]
     pub tool_calls: Count,
     /// Tool calls that failed.
-    #[field(since = "0.1.0", why = "shows how often tools let an agent down")]
+    #[field(since = "0.1.0", absent = "0", why = "shows how often tools let an agent down")]
     pub tool_errors: Count,
     /// Tokens read by models, cached ones included.
     #[field(since = "0.1.0", why = "shows what a conversation costs")]
@@ -154,10 +158,10 @@ pub struct SessionEnded {
     #[field(since = "0.1.0", why = "keeps unknown prices from counting as free")]
     pub cost_known: bool,
     /// Errors in the conversation.
-    #[field(since = "0.1.0", why = "shows how rough conversations are")]
+    #[field(since = "0.1.0", absent = "0", why = "shows how rough conversations are")]
     pub error_count: Count,
     /// Errors by class.
-    #[field(since = "0.1.0", why = "shows what kind of failure to work on first")]
+    #[field(since = "0.1.0", absent = "0", why = "shows what kind of failure to work on first")]
     pub errors: Map<ErrorClass>,
     /// How it ended.
     #[field(since = "0.1.0", why = "tells finished, failed and interrupted conversations apart")]
@@ -238,13 +242,13 @@ pub struct TokensUsed {
     #[field(since = "0.1.0", why = "shows what a call costs")]
     pub total_tokens: Tokens,
     /// Tokens that the provider read from its cache.
-    #[field(since = "0.1.0", why = "shows whether prompts are built so that caches work")]
+    #[field(since = "0.1.0", absent = "0", why = "shows whether prompts are built so that caches work")]
     pub cache_read_tokens: Tokens,
     /// Tokens that the provider wrote to its cache.
-    #[field(since = "0.1.0", why = "shows whether prompts are built so that caches work")]
+    #[field(since = "0.1.0", absent = "0", why = "shows whether prompts are built so that caches work")]
     pub cache_write_tokens: Tokens,
     /// Tokens of hidden reasoning.
-    #[field(since = "0.1.0", why = "shows what thinking costs")]
+    #[field(since = "0.1.0", absent = "0", why = "shows what thinking costs")]
     pub reasoning_tokens: Tokens,
     /// Estimated cost in US dollars; absent when the price is unknown.
     #[field(since = "0.1.0", why = "shows what a call costs")]

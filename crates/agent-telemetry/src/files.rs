@@ -37,6 +37,31 @@ pub(crate) fn create_private_dir(path: &Path) -> io::Result<()> {
     builder.create(path)
 }
 
+/// Why nothing can be written to a folder, which may not exist yet; finds out without writing anything.
+#[must_use]
+pub(crate) fn why_unwritable(folder: Option<&Path>) -> Option<String> {
+    let Some(folder) = folder else {
+        return Some("there is no state folder: HOME is not set".to_owned());
+    };
+    // The first that exists is where the others would be made.
+    let existing = folder.ancestors().find(|ancestor| ancestor.symlink_metadata().is_ok())?;
+    let problem = if existing.is_dir() { no_access(existing)? } else { "not a folder".to_owned() };
+    Some(format!("{} cannot be written to: {problem}", existing.display()))
+}
+
+#[cfg(unix)]
+fn no_access(folder: &Path) -> Option<String> {
+    use rustix::fs::{Access, access};
+    access(folder, Access::WRITE_OK | Access::EXEC_OK)
+        .err()
+        .map(|errno| io::Error::from(errno).kind().to_string())
+}
+
+#[cfg(not(unix))]
+fn no_access(folder: &Path) -> Option<String> {
+    folder.metadata().ok()?.permissions().readonly().then(|| "read-only".to_owned())
+}
+
 /// Options for a file of this user alone.
 pub(crate) fn private() -> OpenOptions {
     let mut options = OpenOptions::new();

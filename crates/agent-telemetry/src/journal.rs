@@ -8,7 +8,8 @@
 //! - A segment is created locked under a temporary name and then renamed, so no other process can see it unlocked while
 //!   its writer lives. Whoever holds a segment's lock owns it.
 //! - All records of a segment name one installation and one generation, so all records of a request do.
-//! - A record is one `write(2)`. There is no fsync: the journal survives a killed process, not a power cut.
+//! - A record is in one `write(2)`, with the records of other threads that were ready at that moment. There is no fsync:
+//!   the journal survives a killed process, not a power cut.
 //! - Bounds hold by dropping whole oldest segments, counted; never by what an event says, and never one whose records
 //!   are on their way.
 //! - A segment that is finished goes through the ledger first, which counts it once, and is unlinked then.
@@ -21,7 +22,7 @@ mod ledger;
 mod owned;
 
 pub(crate) use adopted::Adopted;
-pub(crate) use bounds::{FOLDER_BYTES, Own};
+pub(crate) use bounds::{FOLDER_BYTES, Measured, Own};
 pub(crate) use folder::Folder;
 pub(crate) use ledger::{Ledger, Left};
 pub(crate) use owned::{Batch, Owned};

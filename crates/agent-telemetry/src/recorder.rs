@@ -1,20 +1,25 @@
 //! Recording: an event becomes bytes, the bytes go to the journal, the sender is woken.
 //!
-//! This is the hot path: one lock, one serialisation into a reused buffer, one `write(2)`.
-//! The lock is held across that write, and only there: it keeps the segment's bookkeeping and its bytes together, and a
-//! write to a local file takes a microsecond. Nothing waits for the network here.
+//! This is the hot path: one serialisation into the thread's own buffer, one `write(2)`.
+//! Only the write is made under a lock, which keeps the segment's bookkeeping and its bytes together. It costs threads
+//! that record at once nothing: the system writes to a file one after another in any case. Nothing waits for the network
+//! here, and nothing that a caller brought along runs under the lock.
 
 mod closing;
+mod intake;
+mod line;
 mod live;
 
 use std::fmt;
 use std::io;
 use std::path::Path;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Instant;
 
 pub(crate) use live::{Live, Sender};
+
+use intake::{Intake, Patience};
 
 use crate::catalogue::Catalogue;
 use crate::consent::{self, SavedChoices, State};
@@ -33,6 +38,10 @@ use crate::value::{Arch, Caller, Count, EventId, InstallId, LanguageTag, Os, Ver
 
 /// Sees each record as it was journaled.
 pub(crate) type Observer = Box<dyn Fn(&str) + Send + Sync>;
+
+/// How long one who records relies on what was last known of an opt-out elsewhere, in milliseconds. Whoever sends asks
+/// before each request.
+const ASK_AGAIN_MS: u64 = 1000;
 
 /// What does not change while a process runs.
 pub(crate) struct Setup {
@@ -61,6 +70,9 @@ pub(crate) struct Recorder {
     names: NamePolicy,
     identity: OnceLock<Identity>,
     off: AtomicBool,
+    /// When one who records last looked whether somebody said no.
+    asked_ms: AtomicU64,
+    intake: Intake,
     live: Mutex<Live>,
     pub(crate) changed: Condvar,
 }
@@ -86,6 +98,8 @@ impl Recorder {
             names,
             identity: OnceLock::new(),
             off: AtomicBool::new(false),
+            asked_ms: AtomicU64::new(files::unix_ms()),
+            intake: Intake::default(),
             live: Mutex::default(),
             changed: Condvar::new(),
             setup,
@@ -99,47 +113,113 @@ impl Recorder {
 
     /// Records an event; see [`crate::Telemetry::track`].
     pub(crate) fn record<E: Event>(self: &Arc<Self>, event: &E) -> Receipt {
-        if self.off.load(Ordering::Relaxed) {
+        if self.is_off() {
             return Receipt::known(Outcome::Suppressed(Suppressed::Off));
         }
         if !self.setup.catalogue.contains(&E::DEF) {
             return Receipt::known(Outcome::Suppressed(Suppressed::NotInCatalogue));
         }
         let now_ms = files::unix_ms();
-        let mut guard = self.lock();
-        let live = &mut *guard;
-        if !live.segments.back().is_some_and(Owned::has_room)
-            && let Err(outcome) = self.begin_segment(live, now_ms)
-        {
-            return Receipt::known(outcome);
+        if self.is_time_to_ask(now_ms) && self.said_no() {
+            self.stop(&mut self.lock());
+            return Receipt::known(Outcome::Suppressed(Suppressed::Off));
         }
-        let Live { buffer, segments, .. } = live;
-        let (Some(Identity { common, .. }), Some(segment)) = (self.identity.get(), segments.back_mut())
-        else {
-            return Receipt::known(Outcome::Suppressed(Suppressed::NoJournal));
+        let common = match self.common(now_ms) {
+            Ok(common) => common,
+            Err(outcome) => return Receipt::known(outcome),
         };
-        buffer.clear();
-        record::write_record(buffer, event, EventId::at(now_ms), now_ms, self.setup.app, common, &self.names);
-        if buffer.len() > MAX_RECORD_BYTES {
-            segment.count_too_big();
-            return Receipt::known(Outcome::Dropped(Dropped::TooBig));
+        line::with(|line| {
+            let id = EventId::at(now_ms);
+            record::write_record(line, event, id, now_ms, self.setup.app, common, &self.names);
+            let kept = self.keep(line, now_ms);
+            if let (Some(observer), Ok(_)) = (&self.setup.observer, &kept) {
+                observer(String::from_utf8_lossy(line).trim_end());
+            }
+            kept.map_or_else(Receipt::known, |number| Receipt::recorded(Arc::clone(self), number))
+        })
+    }
+
+    /// Whether it is a while ago that somebody looked whether telemetry was turned off elsewhere.
+    fn is_time_to_ask(&self, now_ms: u64) -> bool {
+        let asked_ms = self.asked_ms.load(Ordering::Relaxed);
+        if now_ms.abs_diff(asked_ms) < ASK_AGAIN_MS {
+            return false;
         }
-        buffer.push(b'\n');
-        if segment.append(buffer).is_err() {
-            segment.count_unwritten(1);
-            return Receipt::known(Outcome::Dropped(Dropped::Io));
+        self.asked_ms.store(now_ms, Ordering::Relaxed);
+        true
+    }
+
+    /// What every record of this process ends with; the first one makes a segment, to know whose it is.
+    fn common(&self, now_ms: u64) -> Result<&[u8], Outcome> {
+        if self.identity.get().is_none() {
+            self.make_room(&mut self.lock(), now_ms)?;
         }
-        let number = live.take_number();
-        let observed =
-            self.setup.observer.is_some().then(|| String::from_utf8_lossy(&live.buffer).into_owned());
-        if self.may_send {
-            self.wake_sender(live, now_ms);
+        let identity = self.identity.get().ok_or(Outcome::Suppressed(Suppressed::NoJournal))?;
+        Ok(&identity.common)
+    }
+
+    /// Appends a record to the journal, ends its line, and wakes the sender; answers its number.
+    fn keep(self: &Arc<Self>, line: &mut Vec<u8>, now_ms: u64) -> Result<u64, Outcome> {
+        if line.len() > MAX_RECORD_BYTES {
+            return Err(self.refuse_too_big(now_ms));
         }
-        drop(guard);
-        if let (Some(observer), Some(record)) = (&self.setup.observer, observed) {
-            observer(record.trim_end());
+        line.push(b'\n');
+        let mut patience = Patience::default();
+        let mut number = None;
+        loop {
+            number = number.or_else(|| self.intake.add(line));
+            if let Some(result) = number.and_then(|number| self.intake.result(number)) {
+                return result;
+            }
+            let live = intake::try_lock(&self.live);
+            if let Some(live) = live.or_else(|| (!patience.wait()).then(|| self.lock())) {
+                self.write_out(live, now_ms);
+            }
         }
-        Receipt::recorded(Arc::clone(self), number)
+    }
+
+    fn refuse_too_big(&self, now_ms: u64) -> Outcome {
+        let mut live = self.lock();
+        if let Err(outcome) = self.make_room(&mut live, now_ms) {
+            return outcome;
+        }
+        live.segments.back_mut().map(Owned::count_too_big);
+        Outcome::Dropped(Dropped::TooBig)
+    }
+
+    /// Writes what threads have ready, in one write, and wakes the sender.
+    fn write_out(self: &Arc<Self>, mut live: MutexGuard<'_, Live>, now_ms: u64) {
+        let mut lines = std::mem::take(&mut live.lines);
+        self.intake.take(&mut lines);
+        let numbers = lines.numbers.clone();
+        let mut wake = false;
+        if !numbers.is_empty() {
+            let written = self.make_room(&mut live, now_ms).and_then(|()| live.append(&lines));
+            wake = written.is_ok() && self.may_send && self.has_work_for_sender(&mut live, now_ms);
+            live.next_number = numbers.end;
+            self.intake.settle(numbers, written);
+        }
+        live.lines = lines;
+        drop(live);
+        if wake {
+            self.changed.notify_all();
+        }
+    }
+
+    /// Makes sure that there is a segment with room, unless somebody said no meanwhile.
+    fn make_room(&self, live: &mut Live, now_ms: u64) -> Result<(), Outcome> {
+        if self.is_off() {
+            return Err(Outcome::Suppressed(Suppressed::Off));
+        }
+        if live.segments.back().is_some_and(Owned::has_room) {
+            return Ok(());
+        }
+        self.begin_segment(live, now_ms)
+    }
+
+    /// Whether somebody said no since this process began to record.
+    pub(crate) fn is_off(&self) -> bool {
+        self.off.load(Ordering::Relaxed)
     }
 
     /// Begins a segment: the first, or the next because the last one is full.
@@ -190,7 +270,11 @@ impl Recorder {
         live.room = match live.room.checked_sub(1) {
             Some(room) => room,
             None => {
-                folder.keep_bounds(self.generation, now_ms, |stem| live.evict(stem, folder)).saturating_sub(1)
+                let mut measured = std::mem::take(&mut live.measured);
+                let evict = |stem: &str| live.evict(stem, folder);
+                let room = folder.keep_bounds(self.generation, now_ms, &mut measured, evict);
+                live.measured = measured;
+                room.saturating_sub(1)
             }
         };
         let segment = folder.create_segment(self.generation, install, now_ms)?;
@@ -220,19 +304,21 @@ impl Recorder {
         Identity { install, common: record::common_suffix(&common, &self.names) }
     }
 
-    /// Starts or wakes the sender's thread, unless an attempt would be in vain.
-    fn wake_sender(self: &Arc<Self>, live: &mut Live, now_ms: u64) {
+    /// Starts the sender's thread, or says that it waits for this; not when an attempt would be in vain.
+    fn has_work_for_sender(self: &Arc<Self>, live: &mut Live, now_ms: u64) -> bool {
         if live.sender == Sender::None {
             if live.may_start(self, now_ms) {
                 sender::start(self, live);
             }
-        } else if matches!(live.sender, Sender::Idle | Sender::OutOfTime)
-            && live.has_time_for_a_request(Instant::now())
-        {
-            live.sender = Sender::Busy;
-            self.changed.notify_all();
+            return false;
         }
         // Otherwise it looks for work again before it waits.
+        let waits = matches!(live.sender, Sender::Idle | Sender::OutOfTime)
+            && live.has_time_for_a_request(Instant::now());
+        if waits {
+            live.sender = Sender::Busy;
+        }
+        waits
     }
 
     /// Whether somebody said no since this process started, or said something that makes its events void.

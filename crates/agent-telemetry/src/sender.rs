@@ -15,11 +15,11 @@ use std::time::{Duration, Instant};
 
 use crate::delivery::{Breaker, remembered};
 use crate::files;
-use crate::journal::{Adopted, Batch, Ledger, Left, Own, Owned};
+use crate::journal::{Adopted, Batch, Ledger, Left, Measured, Own, Owned};
 use crate::recorder::{Live, Recorder, Sender};
 use crate::request_log::RequestLog;
 use crate::transport::Transport;
-use crate::wire::{MAX_BODY_BYTES, MAX_RECORDS};
+use crate::wire::{ClientCounters, MAX_BODY_BYTES, MAX_RECORDS};
 
 /// What `client` and the frame around the records take of a body at most.
 const FRAME_BYTES: usize = 1024;
@@ -68,6 +68,10 @@ struct Thread {
     waiting: Option<VecDeque<PathBuf>>,
     /// The one of them that it sends from.
     adopted: Option<Adopted>,
+    /// The counters that the collector has from this process.
+    reported: Option<ClientCounters>,
+    /// Whether this machine's clock is not that of the collector, which says so of events when it is told the time.
+    clock_is_off: bool,
     /// How many records at a time, after a request with more was refused as a whole.
     at_a_time: usize,
 }
@@ -111,6 +115,8 @@ impl Thread {
             ledger: None,
             waiting: None,
             adopted: None,
+            reported: None,
+            clock_is_off: false,
             at_a_time: MAX_RECORDS,
         }
     }
@@ -224,7 +230,8 @@ impl Thread {
         let waiting = self.waiting.get_or_insert_with(|| {
             folder.remove_stale_temporaries(now_ms);
             // Those of this process are locked, and stay.
-            let _room = folder.keep_bounds(recorder.generation, now_ms, |_| Own::Foreign);
+            let _room =
+                folder.keep_bounds(recorder.generation, now_ms, &mut Measured::default(), |_| Own::Foreign);
             folder.segments().into()
         });
         while let Some(path) = waiting.pop_front() {

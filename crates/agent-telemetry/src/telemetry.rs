@@ -207,6 +207,10 @@ impl Telemetry {
         self.shared.recorder.get_or_init(make).as_ref()
     }
 
+    pub(crate) fn is_recording(&self) -> bool {
+        self.recorder().is_some_and(|recorder| !recorder.is_off())
+    }
+
     /// A context to record from.
     #[must_use]
     pub fn cx(&self) -> Cx {

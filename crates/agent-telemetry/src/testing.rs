@@ -57,28 +57,7 @@ impl Capture {
         self.lines.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    /// How many events were recorded of a name (`tool`) or of a name and action (`session.end`).
-    #[must_use]
-    pub fn count(&self, event: &str) -> usize {
-        self.all(event).len()
-    }
-
-    /// The properties of all events of a name (`tool`) or of a name and action (`session.end`), in order.
-    #[must_use]
-    pub fn all(&self, event: &str) -> Vec<Value> {
-        assertions::properties(&self.records(), event)
-    }
-
-    /// The properties of the one event of a name (`tool`) or of a name and action (`session.end`).
-    ///
-    /// # Panics
-    ///
-    /// Unless exactly one was recorded; says what was recorded instead.
-    #[must_use]
-    #[track_caller]
-    pub fn only(&self, event: &str) -> Value {
-        assertions::only(&self.records(), event)
-    }
+    assertions::questions!("were recorded");
 
     /// Looks for texts that must not be in any record, in upper or lower case.
     ///

@@ -51,6 +51,11 @@ pub trait Value: sealed::Allowed {
         false
     }
 
+    /// The value as a number, where it is one; for a map of counts their sum.
+    fn number(&self) -> Option<u64> {
+        None
+    }
+
     /// Appends the value as JSON.
     fn write_json(&self, out: &mut Vec<u8>, names: &NamePolicy);
 
@@ -100,6 +105,19 @@ pub enum Kind {
     Flags,
 }
 
+impl Kind {
+    /// For the derives: a number that is not written; fails to compile for a kind that is none.
+    #[doc(hidden)]
+    #[must_use]
+    pub const fn left_out(self, number: u64) -> Option<u64> {
+        match self {
+            Self::Count | Self::Tokens | Self::Millis => Some(number),
+            Self::Map(_) if number == 0 => Some(number),
+            _ => panic!("`absent` is for counts, tokens and milliseconds, and 0 for a map of counts"),
+        }
+    }
+}
+
 impl sealed::Allowed for bool {}
 impl Value for bool {
     const KIND: Kind = Kind::Bool;
@@ -144,8 +162,9 @@ impl ObjectWriter<'_> {
         let kind = std::mem::discriminant(&V::KIND);
         let declared = |field: &FieldDef| field.name == name && std::mem::discriminant(&field.kind) == kind;
         let Some(at) = self.left.iter().position(declared) else { return };
+        let left_out = self.left[at].absent_means;
         self.left = &self.left[at + 1..];
-        if value.is_absent() {
+        if value.is_absent() || (left_out.is_some() && left_out == value.number()) {
             return;
         }
         self.key(name);

@@ -1,6 +1,7 @@
 //! The request that carries records.
 //!
-//! `POST {endpoint}` with a JSON object: `records` (1 to 64, as journaled) and `client` (counters of the installation).
+//! `POST {endpoint}` with a JSON object: `records` (1 to 64, as journaled) and now and then `client`
+//! (counters of the installation).
 
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
@@ -14,7 +15,9 @@ pub const TRACK_PATH: &str = "/events/v1/track";
 
 /// Counters of an installation, cumulative per epoch, so that the collector can say what is missing.
 ///
-/// The collector keeps the maximum of each, so a repeated request cannot count twice.
+/// The collector keeps the maximum of each, so a repeated request cannot count twice, and one without them says nothing
+/// new. They are in a process's first request and in those at its end, whenever something was lost, and otherwise once in
+/// [`MAX_RECORDS`] records.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ClientCounters {
     /// One journal folder's life.
@@ -23,8 +26,19 @@ pub struct ClientCounters {
     pub sent_at: u64,
     /// Events recorded.
     pub recorded: u64,
-    /// Events given up, by reason.
+    /// Events given up, by reason; absent when there were none.
+    #[serde(default, skip_serializing_if = "Losses::is_empty")]
     pub losses: Losses,
+}
+
+impl ClientCounters {
+    /// Whether a collector that has others should have these.
+    #[cfg(feature = "client")]
+    pub(crate) fn say_more_than(&self, others: &Self) -> bool {
+        self.epoch != others.epoch
+            || self.losses != others.losses
+            || self.recorded.saturating_sub(others.recorded) >= MAX_RECORDS as u64
+    }
 }
 
 /// Events that were given up, by reason.
@@ -42,6 +56,12 @@ pub struct Losses {
 }
 
 impl Losses {
+    /// Whether nothing was given up.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        *self == Self::default()
+    }
+
     /// All together.
     #[must_use]
     pub const fn total(&self) -> u64 {
@@ -75,7 +95,7 @@ pub struct Rejected {
 
 /// Builds a request body around journaled records, byte for byte.
 #[must_use]
-pub fn body<'a>(records: impl IntoIterator<Item = &'a [u8]>, client: &ClientCounters) -> Vec<u8> {
+pub fn body<'a>(records: impl IntoIterator<Item = &'a [u8]>, client: Option<&ClientCounters>) -> Vec<u8> {
     let mut out = Vec::with_capacity(4096);
     out.extend_from_slice(b"{\"records\":[");
     for (at, record) in records.into_iter().enumerate() {
@@ -84,9 +104,12 @@ pub fn body<'a>(records: impl IntoIterator<Item = &'a [u8]>, client: &ClientCoun
         }
         out.extend_from_slice(record);
     }
-    out.extend_from_slice(b"],\"client\":");
-    // Numbers and a UUID: serialising them cannot fail.
-    out.extend_from_slice(&serde_json::to_vec(client).unwrap_or_default());
+    out.push(b']');
+    if let Some(client) = client {
+        out.extend_from_slice(b",\"client\":");
+        // Numbers and a UUID: serialising them cannot fail.
+        out.extend_from_slice(&serde_json::to_vec(client).unwrap_or_default());
+    }
     out.push(b'}');
     out
 }

@@ -243,6 +243,9 @@ pub(crate) enum TelemetryCommand {
         /// How long to wait, in seconds
         #[arg(long, value_name = "SECONDS", default_value = "5", value_parser = seconds)]
         timeout: Duration,
+        /// Print JSON: how many events are left, and why
+        #[arg(long)]
+        json: bool,
     },
     /// Explain what is collected, and why
     Explain {
@@ -260,7 +263,11 @@ pub(crate) enum TelemetryCommand {
         schema: bool,
     },
     /// Show a sample of each event, with invented values
-    Preview,
+    Preview {
+        /// Print one JSON array
+        #[arg(long)]
+        json: bool,
+    },
     /// Get a new installation id; deletes everything unsent
     ResetId,
     /// Run a command with telemetry off and report what the kernel saw: files, sockets, look-ups

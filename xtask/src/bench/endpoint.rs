@@ -48,8 +48,19 @@ pub(super) struct Endpoint {
 /// What arrived.
 #[derive(Debug, Default)]
 struct Received {
-    bytes: AtomicUsize,
     requests: AtomicUsize,
+    heads: AtomicUsize,
+    bodies: AtomicUsize,
+}
+
+/// How much arrived.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Arrived {
+    pub(super) requests: usize,
+    /// Bytes of request lines and headers.
+    pub(super) heads: usize,
+    /// Bytes of bodies.
+    pub(super) bodies: usize,
 }
 
 impl Endpoint {
@@ -79,9 +90,11 @@ impl Endpoint {
         Ok(Self { kind, url, received, _waiting: waiting })
     }
 
-    /// Bytes and requests that arrived.
-    pub(super) fn received(&self) -> (usize, usize) {
-        (self.received.bytes.load(Ordering::SeqCst), self.received.requests.load(Ordering::SeqCst))
+    /// What arrived.
+    pub(super) fn arrived(&self) -> Arrived {
+        let Received { requests, heads, bodies } = &*self.received;
+        let count = |counter: &AtomicUsize| counter.load(Ordering::SeqCst);
+        Arrived { requests: count(requests), heads: count(heads), bodies: count(bodies) }
     }
 
     pub(super) fn url(&self) -> &str {
@@ -122,9 +135,10 @@ fn serve(mut stream: TcpStream, kind: Kind, received: &Received) {
             return;
         }
         got.extend_from_slice(&part[..read]);
-        received.bytes.fetch_add(read, Ordering::SeqCst);
-        while let Some(length) = whole_request(&got) {
-            got.drain(..length);
+        while let Some((head, body)) = whole_request(&got) {
+            got.drain(..head + body);
+            received.heads.fetch_add(head, Ordering::SeqCst);
+            received.bodies.fetch_add(body, Ordering::SeqCst);
             received.requests.fetch_add(1, Ordering::SeqCst);
             match kind {
                 Kind::BlackHole | Kind::Closed | Kind::SynDropped => continue,
@@ -138,10 +152,11 @@ fn serve(mut stream: TcpStream, kind: Kind, received: &Received) {
     }
 }
 
-fn whole_request(got: &[u8]) -> Option<usize> {
+/// The lengths of the head and of the body of the request that is there as a whole.
+fn whole_request(got: &[u8]) -> Option<(usize, usize)> {
     let head = got.windows(4).position(|window| window == b"\r\n\r\n")? + 4;
     let text = String::from_utf8_lossy(&got[..head]).to_ascii_lowercase();
     let body =
         text.lines().find_map(|line| line.strip_prefix("content-length:")?.trim().parse::<usize>().ok())?;
-    (got.len() >= head + body).then_some(head + body)
+    (got.len() >= head + body).then_some((head, body))
 }

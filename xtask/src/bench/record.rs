@@ -63,7 +63,7 @@ fn instructions(bench: &Path) -> Option<f64> {
     Some(per_call)
 }
 
-/// Bytes that sessions send, requests' heads included.
+/// Bytes that sessions send.
 fn wire(program: &Path) -> anyhow::Result<()> {
     let endpoint = Endpoint::start(Kind::Healthy)?;
     let home = Home::new()?;
@@ -71,11 +71,13 @@ fn wire(program: &Path) -> anyhow::Result<()> {
         home.time(program, Work::Session, Some(endpoint.url()))?;
     }
     home.flush(program, endpoint.url())?;
-    let (bytes, requests) = endpoint.received();
+    let arrived = endpoint.arrived();
     let events = SESSIONS * Work::Session.events();
-    terminal::out(&format!("{:<34} {:>9}", "bytes on the wire per event", bytes / events));
+    terminal::out(&format!("{:<34} {:>9}", "body bytes sent per event", arrived.bodies / events));
+    let all = arrived.bodies + arrived.heads;
+    terminal::out(&format!("{:<34} {:>9}", "  the same with headers", all / events));
     #[expect(clippy::cast_precision_loss, reason = "a few hundred")]
-    let per_session = requests as f64 / SESSIONS as f64;
+    let per_session = arrived.requests as f64 / SESSIONS as f64;
     terminal::out(&format!("{:<34} {per_session:>9.1}", "requests per session"));
     Ok(())
 }

@@ -25,7 +25,7 @@ pub struct Checked {
     pub action: Option<String>,
     /// When it was recorded: Unix time in milliseconds by the client's clock.
     pub timestamp_ms: u64,
-    /// The properties that the catalogue knows.
+    /// The properties that the catalogue knows, those included that are absent because of what that means.
     pub properties: BTreeMap<String, CheckedValue>,
     /// How many properties, set elements and map keys were dropped because the catalogue does not know them.
     pub dropped: usize,
@@ -164,7 +164,8 @@ impl CatalogueDoc {
         };
         let fields = || definition.fields.iter().chain(&self.common);
         for field in fields() {
-            match given.get(&field.name) {
+            let meant = field.absent_value();
+            match given.get(&field.name).or(meant.as_ref()) {
                 Some(value) => {
                     let value = property(field, value, &mut checked.dropped)?;
                     checked.properties.insert(field.name.clone(), value);

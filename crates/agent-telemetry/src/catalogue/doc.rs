@@ -1,6 +1,7 @@
 //! The catalogue as data.
 
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
 use super::Catalogue;
 use crate::event::{FieldDef, Properties as _};
@@ -53,6 +54,9 @@ pub struct FieldDoc {
     pub kind: KindDoc,
     /// False when it may be absent.
     pub required: bool,
+    /// The number that an absent property means; 0 for no counts.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub absent_means: Option<u64>,
     /// What it is needed for.
     pub why: String,
     /// The version that first collects it.
@@ -104,6 +108,16 @@ pub enum KindDoc {
     },
 }
 
+impl FieldDoc {
+    /// What the property is when it is absent, where that says something.
+    pub(super) fn absent_value(&self) -> Option<Value> {
+        match self.kind {
+            KindDoc::Map { .. } => self.absent_means.map(|_| Value::Object(serde_json::Map::new())),
+            _ => self.absent_means.map(Value::from),
+        }
+    }
+}
+
 impl Catalogue {
     /// The catalogue of the tool named `source` as data.
     #[must_use]
@@ -134,6 +148,7 @@ impl Catalogue {
             name: def.name.to_owned(),
             kind: self.kind(def.kind),
             required: def.required,
+            absent_means: def.absent_means,
             why: def.why.to_owned(),
             since: def.since.to_owned(),
         }

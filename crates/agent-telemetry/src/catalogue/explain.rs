@@ -30,10 +30,21 @@ fn heading(event: &EventDoc) -> String {
 fn table(out: &mut String, fields: &[FieldDoc]) {
     out.push_str("| property | what it can be | why |\n|---|---|---|\n");
     for field in fields {
-        let optional = if field.required { "" } else { ", or absent" };
+        let optional = optional(field);
         let _ = writeln!(out, "| `{}` | {}{optional} | {} |", field.name, describe(&field.kind), field.why);
     }
     out.push('\n');
+}
+
+fn optional(field: &FieldDoc) -> String {
+    match field {
+        FieldDoc { absent_means: Some(_), kind: KindDoc::Map { .. }, .. } => {
+            "; absent when there are none".into()
+        }
+        FieldDoc { absent_means: Some(number), .. } => format!("; absent means {number}"),
+        FieldDoc { required: false, .. } => ", or absent".into(),
+        FieldDoc { .. } => String::new(),
+    }
 }
 
 fn describe(kind: &KindDoc) -> String {
@@ -88,7 +99,7 @@ fn explain_event(out: &mut String, event: &EventDoc) {
 }
 
 fn explain_field(out: &mut String, field: &FieldDoc) {
-    let optional = if field.required { "" } else { ", or absent" };
+    let optional = optional(field);
     let _ = writeln!(out, "    {}{optional}", describe(&field.kind).replace('`', ""));
     let _ = writeln!(out, "    why: {}", field.why);
 }

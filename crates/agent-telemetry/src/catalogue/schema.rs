@@ -41,7 +41,7 @@ impl CatalogueDoc {
                 },
                 "client": reference("client"),
             },
-            "required": ["records", "client"],
+            "required": ["records"],
             "additionalProperties": false,
             "$defs": definitions,
         })
@@ -120,6 +120,9 @@ fn property(field: &FieldDoc) -> Value {
         }
     };
     schema["description"] = format!("Why: {}.", field.why).into();
+    if let Some(value) = field.absent_value() {
+        schema["default"] = value;
+    }
     schema
 }
 
@@ -173,15 +176,15 @@ fn client() -> Value {
         json!({
             "type": "object",
             "properties": counts(&losses),
-            "required": losses,
+            "description": "absent when there were none",
             "additionalProperties": false,
         }),
     );
     json!({
-        "title": "Counters of the installation, cumulative per epoch.",
+        "title": "Counters of the installation, cumulative per epoch; absent where they say nothing new.",
         "type": "object",
         "properties": properties,
-        "required": ["epoch", "sent_at", "recorded", "losses"],
+        "required": ["epoch", "sent_at", "recorded"],
         "additionalProperties": false,
     })
 }

@@ -3,6 +3,7 @@
 //! They are kept whenever a segment is begun or segments are taken over.
 //! That happens on the thread that records, so nothing is read that a file's name or size can tell.
 
+use std::collections::HashMap;
 use std::fs;
 use std::path::Path;
 use std::time::SystemTime;
@@ -33,12 +34,16 @@ pub(crate) enum Own {
     Gone,
 }
 
-/// More than a segment ever is: marks are added when it is full already.
+/// More than a segment ever is: what threads have ready goes into one that is almost full as a whole, and then marks.
 const SEGMENT_BYTES_AT_MOST: u64 = SEGMENT_BYTES + SEGMENT_BYTES / 2;
 /// How many segments may be begun at most before somebody looks again.
 const ROOM_AT_MOST: u64 = 16;
-/// How many segments fit after something had to be dropped.
-const ROOM_MADE: u64 = 4;
+/// How many segments fit after something had to be dropped: one, because whoever records waits meanwhile.
+const ROOM_MADE: u64 = 1;
+
+/// The sizes of full segments, by their names: nothing but a few marks is added to these.
+#[derive(Debug, Default)]
+pub(crate) struct Measured(HashMap<String, u64>);
 
 struct Size {
     name: String,
@@ -62,8 +67,15 @@ impl Size {
         })
     }
 
-    fn measure(&mut self, folder: &Path) {
-        self.bytes = fs::metadata(folder.join(&self.name)).map_or(0, |metadata| metadata.len());
+    fn measure(&mut self, folder: &Path, measured: &mut Measured) {
+        let size = || fs::metadata(folder.join(&self.name)).map_or(0, |metadata| metadata.len());
+        self.bytes = match measured.0.get(&self.name) {
+            Some(bytes) => *bytes,
+            None => size(),
+        };
+        if self.events_are_known {
+            measured.0.insert(self.name.clone(), self.bytes);
+        }
         if !self.events_are_known {
             self.events = self.bytes / MIN_RECORD_BYTES;
         }
@@ -104,12 +116,23 @@ impl Total {
 impl Folder {
     /// Drops whole oldest segments when the folder is full, and says how many more fit then. Segments of other living
     /// processes stay; `own` drops those of this process.
-    pub(crate) fn keep_bounds(&self, generation: u64, now_ms: u64, mut own: impl FnMut(&str) -> Own) -> u64 {
+    pub(crate) fn keep_bounds(
+        &self,
+        generation: u64,
+        now_ms: u64,
+        measured: &mut Measured,
+        mut own: impl FnMut(&str) -> Own,
+    ) -> u64 {
         let mut sizes: Vec<Size> =
             self.names().into_iter().filter_map(|name| Size::of(name, now_ms)).collect();
         // Exact only as far as it matters.
         if Total::of(&sizes).room() == 0 {
-            sizes.iter_mut().for_each(|size| size.measure(self.path()));
+            let mut known = std::mem::take(measured);
+            for size in &mut sizes {
+                size.measure(self.path(), &mut known);
+            }
+            // Only those that are still there.
+            measured.0.extend(sizes.iter().filter_map(|size| known.0.remove_entry(&size.name)));
         }
         if Total::of(&sizes).room() == 0 {
             sizes.iter_mut().for_each(|size| size.count(self.path()));

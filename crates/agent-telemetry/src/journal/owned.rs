@@ -23,8 +23,12 @@ pub(crate) struct Owned {
     pub(crate) mark: Mark,
     /// Where the first unresolved line begins.
     sent_to: u64,
-    /// The number of its first record in this process.
+    /// How many of its records an earlier process wrote.
+    earlier: u64,
+    /// The number of the first record that this process wrote to it.
     pub(crate) first: u64,
+    /// Whether something could not be written: what comes next goes to another segment.
+    ended: bool,
     /// Whether a part of a line is at its end and could not be removed.
     torn: bool,
 }
@@ -54,7 +58,9 @@ impl Owned {
             records: 0,
             mark: Mark::default(),
             sent_to: len,
+            earlier: 0,
             first: 0,
+            ended: false,
             torn: false,
         })
     }
@@ -68,7 +74,9 @@ impl Owned {
             records: parsed.len(),
             mark: parsed.mark,
             sent_to: parsed.sent_to(),
+            earlier: parsed.len(),
             first: 0,
+            ended: false,
             torn: false,
         }
     }
@@ -82,7 +90,9 @@ impl Owned {
             records: 0,
             mark: Mark::default(),
             sent_to: 0,
+            earlier: 0,
             first: 0,
+            ended: false,
             torn: false,
         }
     }
@@ -94,14 +104,17 @@ impl Owned {
 
     /// Whether another record may be written.
     pub(crate) fn has_room(&self) -> bool {
-        self.len < SEGMENT_BYTES && !self.torn
+        self.len < SEGMENT_BYTES && !self.ended && !self.torn
     }
 
-    /// Appends a record, which ends with a line break, in one write.
-    pub(crate) fn append(&mut self, line: &[u8]) -> io::Result<()> {
-        self.write(line)?;
-        self.records += 1;
-        Ok(())
+    /// Appends records, each of which ends with a line break, in one write: all of them or none.
+    pub(crate) fn append(&mut self, lines: &[u8], records: u64) -> io::Result<()> {
+        let written = self.write(lines);
+        match written {
+            Ok(()) => self.records += records,
+            Err(_) => self.ended = true,
+        }
+        written
     }
 
     /// Counts a record that was longer than a record may be.
@@ -144,9 +157,15 @@ impl Owned {
         self.records.saturating_sub(self.mark.done)
     }
 
-    /// The numbers in this process of the records that are not resolved.
+    /// The numbers of this process's records that are not resolved.
     pub(crate) fn unresolved_numbers(&self) -> Range<u64> {
-        self.first + self.mark.done..self.first + self.records
+        let done = self.mark.done.saturating_sub(self.earlier);
+        self.first + done..self.first + self.records.saturating_sub(self.earlier)
+    }
+
+    /// The number of the unresolved record at a position, when this process wrote it.
+    pub(crate) fn number_of(&self, position: u64) -> Option<u64> {
+        (self.mark.done + position).checked_sub(self.earlier).map(|own| self.first + own)
     }
 
     /// What to read for the next batch; reading happens without the journal's lock.

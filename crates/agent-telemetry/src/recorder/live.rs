@@ -4,10 +4,11 @@ use std::collections::VecDeque;
 use std::ops::Range;
 use std::time::{Duration, Instant, SystemTime};
 
+use super::intake::Lines;
 use super::{Recorder, Setup};
 use crate::delivery::{Breaker, remembered};
-use crate::journal::{FOLDER_BYTES, Folder, Ledger, Left, Own, Owned, SEGMENT_BYTES};
-use crate::receipt::{Dropped, Outcome};
+use crate::journal::{FOLDER_BYTES, Folder, Ledger, Left, Measured, Own, Owned, SEGMENT_BYTES};
+use crate::receipt::{Dropped, Outcome, Suppressed};
 
 /// How many segments a process keeps open at most.
 const HELD_SEGMENTS: usize = 8;
@@ -21,11 +22,14 @@ pub(crate) struct Live {
     pub(crate) sending: Option<String>,
     /// How many more segments fit into the folder, if nobody else begins one.
     pub(super) room: u64,
+    /// The sizes of segments in it.
+    pub(super) measured: Measured,
     /// When the folder was last changed by this process.
     pub(super) folder_changed: Option<SystemTime>,
-    pub(super) buffer: Vec<u8>,
-    /// The number of the next record.
-    next_number: u64,
+    /// The number of the next record that is written.
+    pub(super) next_number: u64,
+    /// What is being written; kept for its buffer.
+    pub(super) lines: Lines,
     /// Records that were given up, by their numbers.
     given_up: Vec<Range<u64>>,
     /// Records that were left to whoever takes over their segment.
@@ -105,17 +109,20 @@ impl Live {
     /// Begins to write to a segment.
     pub(super) fn push(&mut self, mut segment: Owned) {
         segment.first = self.next_number;
-        self.next_number += segment.records;
         if self.unwritten > 0 {
             segment.count_unwritten(std::mem::take(&mut self.unwritten));
         }
         self.segments.push_back(segment);
     }
 
-    /// The number of a record that was just appended.
-    pub(super) fn take_number(&mut self) -> u64 {
-        self.next_number += 1;
-        self.next_number - 1
+    /// Appends records to the segment being written.
+    pub(super) fn append(&mut self, lines: &Lines) -> Result<(), Outcome> {
+        let segment = self.segments.back_mut().ok_or(Outcome::Suppressed(Suppressed::NoJournal))?;
+        let records = lines.numbers.end - lines.numbers.start;
+        segment.append(&lines.bytes, records).map_err(|_| {
+            segment.count_unwritten(records);
+            Outcome::Dropped(Dropped::Io)
+        })
     }
 
     /// What became of a record; `None` while it waits.
@@ -133,10 +140,9 @@ impl Live {
     /// Notes that the next `records` of a segment, `bytes` long, are answered, those at `rejected` positions refused.
     pub(crate) fn resolve(&mut self, stem: &str, records: u64, bytes: u64, rejected: &[usize]) {
         let Some(segment) = self.segments.iter_mut().find(|segment| segment.stem == stem) else { return };
-        let first = segment.unresolved_numbers().start;
+        let refused: Vec<u64> = rejected.iter().filter_map(|at| segment.number_of(*at as u64)).collect();
         segment.resolve(records, rejected.len() as u64, bytes);
-        for at in rejected {
-            let number = first + *at as u64;
+        for number in refused {
             self.give_up(number..number + 1);
         }
     }

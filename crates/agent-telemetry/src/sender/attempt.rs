@@ -20,7 +20,7 @@ impl Thread {
         }
         let recorder = Arc::clone(&self.recorder);
         let now_ms = files::unix_ms();
-        let request = self.request(batch, now_ms);
+        let (request, sent) = self.request(batch, now_ms);
         let begun = Instant::now();
         let timeout = {
             let mut live = recorder.lock();
@@ -51,29 +51,33 @@ impl Thread {
         };
         if matches!(verdict, Verdict::Done { .. } | Verdict::Split | Verdict::Drop) {
             self.note_answer(now_ms, took);
+            self.reported = sent.or_else(|| self.reported.take());
+            let date = result.ok().and_then(|response| response.date);
+            self.clock_is_off = date.is_some_and(|date| delivery::is_far_off(&date, now_ms));
         }
         self.obey(&verdict, source, batch, now_ms)
     }
 
-    fn request(&mut self, batch: &Batch, now_ms: u64) -> Request {
+    fn request(&mut self, batch: &Batch, now_ms: u64) -> (Request, Option<ClientCounters>) {
         let setup = Arc::clone(&self.recorder.setup);
         let mut headers = vec![
             ("host", setup.endpoint.host().unwrap_or_default().to_owned()),
-            ("accept", "application/json".to_owned()),
             ("content-type", "application/json".to_owned()),
             ("user-agent", format!("{}/{}", setup.app, crate::Version::parse(setup.version))),
         ];
         if let crate::endpoint::Endpoint::Url { api_key: Some(key), .. } = &setup.endpoint {
             headers.push(("x-api-key", key.clone()));
         }
-        let body = wire::body(batch.records.iter().map(Vec::as_slice), &self.counters(now_ms));
-        Request { url: setup.endpoint.url().unwrap_or_default().to_owned(), headers, body }
+        let counters = self.counters(now_ms);
+        let body = wire::body(batch.records.iter().map(Vec::as_slice), counters.as_ref());
+        (Request { url: setup.endpoint.url().unwrap_or_default().to_owned(), headers, body }, counters)
     }
 
-    /// The installation's counters: what the ledger says of segments that are gone, and the segments in hand.
+    /// The installation's counters, where they are worth their bytes: what the ledger says of segments that are gone, and
+    /// the segments in hand.
     ///
     /// Segments of others are missing until they are counted; the collector keeps the highest that it hears of.
-    fn counters(&mut self, now_ms: u64) -> ClientCounters {
+    fn counters(&mut self, now_ms: u64) -> Option<ClientCounters> {
         if self.ledger.is_none() {
             self.ledger = self.recorder.folder.as_ref().and_then(|folder| folder.ledger().ok());
         }
@@ -93,7 +97,17 @@ impl Thread {
         if let Some(segment) = &self.adopted {
             total.add(segment.records(), segment.mark);
         }
-        ClientCounters { epoch: total.epoch, sent_at: now_ms, recorded: total.recorded, losses: total.losses }
+        let ending = live.closing.is_some() || live.flush_until.is_some();
+        let counters = ClientCounters {
+            epoch: total.epoch,
+            sent_at: now_ms,
+            recorded: total.recorded,
+            losses: total.losses,
+        };
+        let worth_it = ending
+            || self.clock_is_off
+            || self.reported.as_ref().is_none_or(|reported| counters.say_more_than(reported));
+        worth_it.then_some(counters)
     }
 
     /// Remembers that the endpoint answers, and how fast; written only when later runs would act on it.

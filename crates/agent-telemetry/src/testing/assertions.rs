@@ -5,6 +5,37 @@ use std::fmt::Write as _;
 
 use serde_json::Value;
 
+/// The questions about single events, for a type that has `records()`; `$came` says how they came there.
+macro_rules! questions {
+    ($came:literal) => {
+        #[doc = concat!("How many events ", $came, " of a name (`tool`) or of a name and action (`session.end`).")]
+        #[must_use]
+        pub fn count(&self, event: &str) -> usize {
+            self.all(event).len()
+        }
+
+        #[doc = concat!("The properties of all events that ", $came, " of a name (`tool`) or of a name and action")]
+        /// (`session.end`), in order.
+        #[must_use]
+        pub fn all(&self, event: &str) -> Vec<Value> {
+            assertions::properties(&self.records(), event)
+        }
+
+        #[doc = concat!("The properties of the one event that ", $came, " of a name (`tool`) or of a name and action")]
+        /// (`session.end`).
+        ///
+        /// # Panics
+        ///
+        /// Unless there is exactly one; says what there is instead.
+        #[must_use]
+        #[track_caller]
+        pub fn only(&self, event: &str) -> Value {
+            assertions::only(&self.records(), event)
+        }
+    };
+}
+pub(super) use questions;
+
 /// Records as JSON.
 #[track_caller]
 pub(super) fn parse(lines: &[String]) -> Vec<Value> {

@@ -233,28 +233,7 @@ impl FakeCollector {
         self.shared.lock().requests.iter().flat_map(ReceivedRequest::records).collect()
     }
 
-    /// How many records arrived of a name (`tool`) or of a name and action (`session.end`).
-    #[must_use]
-    pub fn count(&self, event: &str) -> usize {
-        self.all(event).len()
-    }
-
-    /// The properties of all records of a name (`tool`) or of a name and action (`session.end`).
-    #[must_use]
-    pub fn all(&self, event: &str) -> Vec<Value> {
-        assertions::properties(&self.records(), event)
-    }
-
-    /// The properties of the one record of a name (`tool`) or of a name and action (`session.end`).
-    ///
-    /// # Panics
-    ///
-    /// Unless exactly one arrived; says what arrived instead.
-    #[must_use]
-    #[track_caller]
-    pub fn only(&self, event: &str) -> Value {
-        assertions::only(&self.records(), event)
-    }
+    assertions::questions!("arrived");
 
     /// Looks for texts that must not be in any head or body, in upper or lower case.
     ///

@@ -56,14 +56,17 @@ impl Transport for Http {
         let call = call.config().timeout_global(Some(timeout)).build();
         let mut response = call.send(&request.body[..]).map_err(|error| classify(&error))?;
         let status = response.status().as_u16();
-        let retry_after =
-            response.headers().get("retry-after").and_then(|value| value.to_str().ok()).map(str::to_owned);
+        let header =
+            |name| response.headers().get(name).and_then(|value| value.to_str().ok()).map(str::to_owned);
+        let (retry_after, date) = (header("retry-after"), header("date"));
         let mut body = Vec::new();
         let read = response.body_mut().as_reader().take(MAX_ANSWER_BYTES).read_to_end(&mut body);
         match read {
-            Ok(_) => Ok(Response { status, retry_after, body }),
+            Ok(_) => Ok(Response { status, retry_after, date, body }),
             // The status alone settles what became of the records.
-            Err(_) if !(200..300).contains(&status) => Ok(Response { status, retry_after, body: Vec::new() }),
+            Err(_) if !(200..300).contains(&status) => {
+                Ok(Response { status, retry_after, date, body: Vec::new() })
+            }
             Err(error) => Err(classify_io(&error)),
         }
     }

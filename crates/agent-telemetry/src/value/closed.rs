@@ -185,6 +185,10 @@ impl<C> sealed::Allowed for Map<C> {}
 impl<C: Closed> Value for Map<C> {
     const KIND: Kind = Kind::Map(C::WORDS);
 
+    fn number(&self) -> Option<u64> {
+        Some(self.total().get())
+    }
+
     fn write_json(&self, out: &mut Vec<u8>, names: &NamePolicy) {
         out.push(b'{');
         let present = C::WORDS.iter().zip(&self.counts).filter(|(_, count)| **count > 0);

@@ -1,11 +1,11 @@
 //! Identifiers: random numbers that name an installation, a session, an event.
 
 use std::fmt;
-use std::io::Write as _;
 
 use uuid::Uuid;
+use uuid::fmt::Hyphenated;
 
-use super::{Kind, Value, sealed};
+use super::{Kind, Value, sealed, write_word};
 use crate::name::NamePolicy;
 
 macro_rules! id {
@@ -39,7 +39,8 @@ macro_rules! id {
             const KIND: Kind = Kind::Uuid;
 
             fn write_json(&self, out: &mut Vec<u8>, _names: &NamePolicy) {
-                let _ = write!(out, "\"{}\"", self.0.as_hyphenated());
+                let mut text = [0; Hyphenated::LENGTH];
+                write_word(out, self.0.as_hyphenated().encode_lower(&mut text));
             }
         }
     };

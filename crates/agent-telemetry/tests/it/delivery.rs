@@ -2,10 +2,10 @@
 
 use std::time::{Duration, Instant};
 
-use agent_telemetry::{Dropped, Outcome};
+use agent_telemetry::{Dropped, Ended, Outcome};
 
 use crate::process::{LONG, Machine, ids};
-use crate::server::{Behaviour, Server};
+use crate::server::{Behaviour, Reply, Server};
 
 #[test]
 fn p4_a_request_starts_while_the_process_goes_on() {
@@ -35,8 +35,53 @@ fn p4_requests_have_the_promised_form_and_share_a_connection() {
         assert!(!head.contains(absent), "{absent}");
     }
     assert!(got.iter().all(|other| other.connection == got[0].connection), "one keep-alive connection");
-    let client = &got.last().unwrap().json()["client"];
-    assert_eq!(client["recorded"], 3);
+}
+
+/// What each request says of the counters: how many events were recorded.
+fn counted(server: &Server) -> Vec<Option<u64>> {
+    server.got().iter().map(|got| got.json()["client"]["recorded"].as_u64()).collect()
+}
+
+#[test]
+fn p10_counters_are_sent_when_they_say_something_new() {
+    let server = Server::healthy();
+    let machine = Machine::consenting(&server);
+    let telemetry = machine.process();
+    let deliver = |input| {
+        let receipt = telemetry.cx().record_token_usage("gpt-4o", input, 2, 0.5);
+        assert_eq!(receipt.wait(LONG), Outcome::Delivered);
+    };
+    (0..3).for_each(deliver);
+    assert_eq!(counted(&server), [Some(1), None, None]);
+    assert!(server.got()[0].json()["client"].get("losses").is_none(), "nothing was lost");
+    // After as many records as a request holds they are worth their bytes.
+    (3..66).for_each(deliver);
+    assert_eq!(counted(&server).iter().flatten().collect::<Vec<_>>(), [&1, &65]);
+    // A loss is news.
+    server.behave(Behaviour::Answer(200, "", r#"{"rejected":[{"index":0}]}"#));
+    let receipt = telemetry.cx().record_token_usage("gpt-4o", 1, 2, 0.5);
+    assert!(matches!(receipt.wait(LONG), Outcome::Dropped(_)));
+    server.behave(Behaviour::Answer(200, "", "{}"));
+    deliver(1);
+    let last = server.got().last().unwrap().json();
+    assert_eq!((&last["client"]["recorded"], &last["client"]["losses"]["rejected"]), (&68.into(), &1.into()));
+    // And so is the end.
+    telemetry.command("run", |_cx| Ended::SUCCESS);
+    machine.flush_all();
+    assert_eq!(counted(&server).last(), Some(&Some(69)));
+}
+
+#[test]
+fn p10_counters_carry_the_time_while_the_clock_is_wrong() {
+    let date = "Sun, 06 Nov 1994 08:49:37 GMT";
+    let answer = Reply::Answer(200, format!("date: {date}\r\n"), "{}".to_owned());
+    let server = Server::start(Behaviour::each(move |_| answer.clone()));
+    let telemetry = Machine::consenting(&server).process();
+    for input in 0..3 {
+        let receipt = telemetry.cx().record_token_usage("gpt-4o", input, 2, 0.5);
+        assert_eq!(receipt.wait(LONG), Outcome::Delivered);
+    }
+    assert_eq!(counted(&server), [Some(1), Some(2), Some(3)]);
 }
 
 #[test]
@@ -274,7 +319,7 @@ fn p11_sessions_keep_their_own_totals() {
             p["cost"],
             p["cost_known"],
             p["tool_calls"],
-            p["tool_errors"],
+            p.get("tool_errors").unwrap_or(&0.into()),
             p["outcome"]
         )
     };

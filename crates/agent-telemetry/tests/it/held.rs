@@ -123,6 +123,21 @@ here, and later runs send it unless you say no first.
 }
 
 #[test]
+fn p1_the_notice_of_a_tool_without_agents_does_not_speak_of_agents() {
+    agent_telemetry::catalogue! {
+        static COMMANDS = { events: [agent_telemetry::events::CommandEnded], commands: ["x"], flags: [] };
+    }
+    let telemetry = agent_telemetry::Telemetry::builder("acme", "1.2.3", &COMMANDS).build();
+    let notice = telemetry.notice().unwrap().to_string();
+    let (first, _) = notice.split_once("Never").unwrap();
+    assert_eq!(
+        first,
+        "acme collects anonymous usage data: which commands are used,\n\
+         whether they succeed and how long they take. It helps decide what to improve.\n"
+    );
+}
+
+#[test]
 fn p1_unwritable_folders_send_nothing_without_an_explicit_yes() {
     let server = Server::healthy();
     let machine = Machine::new(&server);
@@ -133,6 +148,10 @@ fn p1_unwritable_folders_send_nothing_without_an_explicit_yes() {
     assert!(telemetry.notice_shown().is_err());
     let receipt = telemetry.cx().record_token_usage("gpt-4o", 1, 2, 0.5);
     assert!(matches!(receipt.wait(Duration::ZERO), Outcome::Suppressed(_)));
+    let local = machine.home.path().join(".local");
+    let problem = format!("{} cannot be written to: not a folder", local.display());
+    assert_eq!(telemetry.status().not_kept, Some(problem));
+    assert_eq!(Machine::new(&server).process().status().not_kept, None);
     drop(telemetry);
     let machine = machine.with("TELEMETRY_ENABLED", "true");
     let telemetry = machine.process();

@@ -21,5 +21,6 @@ mod refused;
 mod schema;
 mod seen;
 mod server;
+mod threads;
 mod tls;
 mod usage;

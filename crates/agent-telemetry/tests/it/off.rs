@@ -2,7 +2,8 @@
 
 use std::time::Duration;
 
-use agent_telemetry::Outcome;
+use agent_telemetry::events::TokensUsed;
+use agent_telemetry::{Outcome, Suppressed};
 
 use crate::process::{Machine, show_notice};
 use crate::server::Server;
@@ -73,6 +74,9 @@ fn p2_turning_off_stops_a_running_process_before_its_next_request() {
     machine.process().disable(true).unwrap();
     let outcome = cx.record_token_usage("gpt-4o", 3, 4, 0.5).wait(Duration::from_secs(20));
     assert!(!matches!(outcome, Outcome::Delivered), "{outcome:?}");
+    assert!(!cx.is_recording(), "the sender noticed");
+    let nobody_asks = || -> TokensUsed { panic!("an event is made that nobody wants") };
+    assert_eq!(cx.record(nobody_asks).wait(Duration::ZERO), Outcome::Suppressed(Suppressed::Off));
     running.close();
     assert_eq!(server.got().len(), 1);
     assert_eq!(machine.files(), [".config/acme/telemetry.json"]);

@@ -21,8 +21,14 @@ struct Leak {
     prompt: &'static str,
 }
 
-const DONE: FieldDef =
-    FieldDef { name: "done", kind: Kind::Bool, required: true, why: "shows that it ended", since: "1.0.0" };
+const DONE: FieldDef = FieldDef {
+    name: "done",
+    kind: Kind::Bool,
+    required: true,
+    absent_means: None,
+    why: "shows that it ended",
+    since: "1.0.0",
+};
 
 impl Properties for Leak {
     const FIELDS: &'static [FieldDef] = &[DONE];

@@ -32,8 +32,9 @@ fn p11_running_totals_become_what_each_call_used() {
         .map(|p| {
             let keys =
                 ["input_tokens", "output_tokens", "total_tokens", "cache_read_tokens", "cache_write_tokens"];
-            let numbers: Vec<String> = keys.iter().map(|key| p[key].to_string()).collect();
-            format!("{} {} {}", numbers.join(" "), p["reasoning_tokens"], p["cost"])
+            let numbers: Vec<String> =
+                keys.iter().map(|key| p.get(key).map_or(0, |n| n.as_u64().unwrap()).to_string()).collect();
+            format!("{} {} {}", numbers.join(" "), p.get("reasoning_tokens").unwrap_or(&0.into()), p["cost"])
         })
         .collect();
     assert_eq!(lines, ["100 50 150 10 90 5 1", "150 40 190 100 0 20 0.5", "0 0 0 0 0 0 0"]);

@@ -33,11 +33,11 @@ pub(crate) fn run(args: &TelemetryArgs, startup: &Startup) -> Outcome {
         TelemetryCommand::Log(args) => log::run(args, startup),
         TelemetryCommand::Stats { json } => stats::run(startup, *json),
         TelemetryCommand::ProveOff(args) => prove_off::run(args),
-        TelemetryCommand::Flush { timeout } => flush::run(startup, *timeout),
+        TelemetryCommand::Flush { timeout, json } => flush::run(startup, *timeout, *json),
         TelemetryCommand::Explain { markdown: true, .. } => explain::page(),
         TelemetryCommand::Explain { schema: true, .. } => explain::schema(),
         TelemetryCommand::Explain { what, json, .. } => explain::run(what.as_deref(), *json),
-        TelemetryCommand::Preview => preview(),
+        TelemetryCommand::Preview { json } => preview(*json),
         TelemetryCommand::ResetId => reset_id::run(startup),
     }
 }
@@ -56,10 +56,15 @@ fn help(startup: &Startup) -> Outcome {
     Ok(Ended::SUCCESS)
 }
 
-fn preview() -> Outcome {
+/// A line for each event, or all in one array.
+fn preview(json: bool) -> Outcome {
     let samples = catalogue::preview(&crate::CATALOGUE.document(NAME));
-    let lines: String = samples.iter().map(|sample| format!("{sample}\n")).collect();
-    output::data(&lines)?;
+    let text = if json {
+        format!("{}\n", serde_json::to_string_pretty(&samples).unwrap_or_default())
+    } else {
+        samples.iter().map(|sample| format!("{sample}\n")).collect()
+    };
+    output::data(&text)?;
     Ok(Ended::SUCCESS)
 }
 

@@ -15,14 +15,56 @@ fn status_is_one_screen_and_says_what_decided() {
     let _held = home.run(&["version"]).ok();
     let ran = home.run(&["telemetry", "status"]).ok();
     assert!(ran.stdout.lines().count() <= 24, "{}", ran.stdout);
-    for part in ["Telemetry is on", "<- decides", &server.url(), "1 event, ", "installation", "never"] {
+    for part in ["Telemetry is on", "* decides", &server.url(), "1 event, ", "installation", "never"] {
         assert!(ran.stdout.contains(part), "{part} in {}", ran.stdout);
     }
     let off = home.command(&["telemetry", "status"]).env("DO_NOT_TRACK", "1").output().expect("the program");
     assert!(
         String::from_utf8_lossy(&off.stdout)
-            .contains("off: nothing is recorded or sent; DO_NOT_TRACK says no")
+            .contains("off: nothing is recorded or sent, because of the variable DO_NOT_TRACK")
     );
+}
+
+#[test]
+fn status_tells_when_nothing_can_be_kept() {
+    let server = Server::collector();
+    let home = Home::sending_to(&server);
+    let _held = home.run(&["version"]).ok();
+    assert_eq!(home.run(&["telemetry", "status", "--check"]).code, 0);
+    // A file where the state folder should be: nobody can write there, not even root.
+    std::fs::remove_dir_all(home.path().join(".local")).expect("a folder");
+    std::fs::write(home.path().join(".local"), "").expect("a file");
+    let ran = home.run(&["telemetry", "status", "--check"]);
+    assert_eq!(ran.code, 1);
+    let problem = format!("{} cannot be written to: not a folder", home.path().join(".local").display());
+    assert!(ran.stdout.starts_with("Telemetry is on, but nothing is recorded or sent:\n"), "{ran:?}");
+    assert!(ran.stdout.contains(&problem), "{ran:?}");
+    assert_eq!(home.status()["not_kept"], problem);
+    let sends = home.with("TELEMETRY_ENABLED", "true").run(&["telemetry", "status", "--check"]).ok();
+    assert!(sends.stdout.starts_with("Telemetry is on: events are sent, but cannot be kept"), "{sends:?}");
+}
+
+#[test]
+fn flush_and_preview_speak_json() {
+    let server = Server::collector();
+    let home = Home::sending_to(&server);
+    let _held = home.run(&["version"]).ok();
+    let json = |arguments: &[&str]| -> Value {
+        serde_json::from_str(&home.run(arguments).stdout).expect("JSON and nothing else")
+    };
+    assert_eq!(json(&["telemetry", "flush", "--json"]), json!({ "left": 0, "reason": null }));
+    let events: Vec<Value> = json(&["telemetry", "preview", "--json"]).as_array().expect("an array").clone();
+    assert!(events.iter().any(|event| event["event"] == "tool"), "{events:?}");
+}
+
+#[test]
+fn explaining_what_is_not_there_says_what_is() {
+    let home = Home::new();
+    let ran = home.run(&["telemetry", "explain", "tool.nonsense"]);
+    assert_eq!(ran.code, 2);
+    assert!(ran.stderr.contains("properties of tool: session_id, agent_name, tool_name,"), "{ran:?}");
+    let ran = home.run(&["telemetry", "explain", "nonsense"]);
+    assert!(ran.stderr.contains("events: command, session.start,"), "{ran:?}");
 }
 
 #[test]

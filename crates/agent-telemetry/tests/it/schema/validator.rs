@@ -6,7 +6,7 @@ use serde_json::Value;
 pub(crate) fn refusal(root: &Value, schema: &Value, value: &Value) -> Option<String> {
     schema.as_object().unwrap().iter().find_map(|(keyword, wanted)| {
         let passes = match keyword.as_str() {
-            "$schema" | "$defs" | "title" | "description" => true,
+            "$schema" | "$defs" | "title" | "description" | "default" => true,
             // Looked at with `properties`.
             "additionalProperties" => true,
             "$ref" => {

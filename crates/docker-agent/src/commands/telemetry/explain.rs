@@ -81,8 +81,21 @@ fn only(mut doc: CatalogueDoc, what: &str) -> CatalogueDoc {
     doc
 }
 
+/// Says what there is instead: the properties of the event that was named, else the events.
 fn nothing(doc: &CatalogueDoc, what: &str) -> Failure {
-    let names: Vec<String> = doc.events.iter().map(dotted).collect();
-    Failure::usage(format_args!("no event or property `{what}` is collected"))
-        .hint(format!("events: {}", names.join(", ")))
+    let event = what.split('.').next().unwrap_or(what);
+    let known = doc.events.iter().filter(|known| known.event == event);
+    let fields = known.flat_map(|known| &known.fields).chain(&doc.common);
+    let mut properties: Vec<&str> = Vec::new();
+    for field in fields {
+        if !properties.contains(&field.name.as_str()) {
+            properties.push(&field.name);
+        }
+    }
+    let hint = if doc.events.iter().any(|known| known.event == event) {
+        format!("properties of {event}: {}", properties.join(", "))
+    } else {
+        format!("events: {}", doc.events.iter().map(dotted).collect::<Vec<_>>().join(", "))
+    };
+    Failure::usage(format_args!("no event or property `{what}` is collected")).hint(hint)
 }

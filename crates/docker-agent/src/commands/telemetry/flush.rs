@@ -10,9 +10,13 @@ use crate::output;
 use crate::startup::Startup;
 use crate::wrapper::Outcome;
 
-pub(super) fn run(startup: &Startup, timeout: Duration) -> Outcome {
+pub(super) fn run(startup: &Startup, timeout: Duration, json: bool) -> Outcome {
     let telemetry = startup.telemetry();
     let flushed = telemetry.flush(timeout);
+    if json {
+        output::data(&format!("{}\n", serde_json::to_string(&flushed).unwrap_or_default()))?;
+        return if flushed.left > 0 { super::not_reached() } else { Ok(Ended::SUCCESS) };
+    }
     if flushed.left > 0 {
         let reason = flushed.reason.unwrap_or_else(|| "not sent".to_owned());
         let text = format!("{} left: {reason}", super::events(flushed.left));

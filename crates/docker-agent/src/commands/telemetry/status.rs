@@ -17,23 +17,56 @@ pub(super) fn run(startup: &Startup, json: bool, check: bool) -> Outcome {
     } else {
         output::data(&page(&status, time::now_ms()))?;
     }
-    if check && status.state != "on" { super::not_reached() } else { Ok(Ended::SUCCESS) }
+    if check && (status.state != "on" || keeps_nothing(&status)) {
+        super::not_reached()
+    } else {
+        Ok(Ended::SUCCESS)
+    }
 }
 
-/// What a state means, in a sentence.
+/// Whether nothing is recorded although nothing says off: only an explicit yes in the environment sends from memory.
+fn keeps_nothing(status: &Status) -> bool {
+    status.not_kept.is_some() && !(status.state == "on" && status.decided_by == "TELEMETRY_ENABLED")
+}
+
+/// What a state means, in a sentence or two.
 fn meaning(status: &Status) -> String {
     let decided_by = status.decided_by;
-    match (status.state, decided_by) {
-        ("on", "notice") => "on: events are sent; the notice was shown in an earlier run".to_owned(),
-        ("on", _) => format!("on: events are sent; {decided_by} says yes"),
-        ("held", "notice") => "held: events stay here until a run after the notice".to_owned(),
-        ("held", _) => {
-            format!(
-                "held: events are kept on this machine: {}",
-                status.endpoint_problem.unwrap_or("no endpoint")
-            )
+    let nowhere = status.endpoint_problem.unwrap_or("no endpoint");
+    match (status.state, &status.not_kept) {
+        ("off", _) => format!("off: nothing is recorded or sent, because of the {}", named(decided_by)),
+        (state, Some(problem)) if keeps_nothing(status) => {
+            format!("{state}, but nothing is recorded or sent:\n{problem}")
         }
-        _ => format!("off: nothing is recorded or sent; {decided_by} says no"),
+        ("on", Some(problem)) => format!("on: events are sent, but cannot be kept for later:\n{problem}"),
+        ("on", None) if decided_by == "notice" => {
+            "on: events are sent. The notice was shown in an earlier run".to_owned()
+        }
+        ("on", None) => format!("on: events are sent, because of the {}", named(decided_by)),
+        (_, _) if decided_by == "notice" => {
+            "held: events wait here until a command that runs after the notice".to_owned()
+        }
+        (_, _) => format!("held: events are kept on this machine ({nowhere})"),
+    }
+}
+
+/// An input in the middle of a sentence.
+fn named(input: &str) -> String {
+    if input.starts_with(|c: char| c.is_ascii_uppercase()) {
+        format!("variable {input}")
+    } else {
+        input.to_owned()
+    }
+}
+
+/// What an input does in a state, in words that follow its value; nothing where it does nothing.
+fn effect(effect: &str, state: &str) -> &'static str {
+    match (effect, state) {
+        ("off", _) => ": says no",
+        ("on", _) => ": says yes",
+        ("hold", "held") => ": keeps events here",
+        ("ignored", _) => ": is ignored",
+        _ => "",
     }
 }
 
@@ -42,11 +75,12 @@ fn page(status: &Status, now_ms: u64) -> String {
     let _ = writeln!(out, "Telemetry is {}.\n", meaning(status));
     let width = |texts: &mut dyn Iterator<Item = usize>| texts.max().unwrap_or_default();
     let names = width(&mut status.inputs.iter().map(|input| input.name.chars().count()));
-    let values = width(&mut status.inputs.iter().map(|input| input.value.chars().count()));
     for input in &status.inputs {
-        let mark = if input.name == status.decided_by { "  <- decides" } else { "" };
-        let _ = writeln!(out, "  {:names$}  {:values$}  {}{mark}", input.name, input.value, input.effect);
+        let mark = if input.name == status.decided_by { '*' } else { ' ' };
+        let effect = effect(input.effect, status.state);
+        let _ = writeln!(out, "{mark} {:names$}  {}{effect}", input.name, input.value);
     }
+    out.push_str("\n* decides\n");
     out.push('\n');
     let mut row = |name: &str, value: String| {
         let _ = writeln!(out, "{name:<15}{value}");
@@ -54,7 +88,7 @@ fn page(status: &Status, now_ms: u64) -> String {
     let path = |path: &Option<std::path::PathBuf>| {
         path.as_ref().map_or_else(|| "nowhere: HOME is not set".to_owned(), |path| path.display().to_string())
     };
-    row("endpoint", status.endpoint.clone().unwrap_or_else(|| "none".to_owned()));
+    row("goes to", status.endpoint.clone().unwrap_or_else(|| "none".to_owned()));
     row("installation", status.user_uuid.clone().unwrap_or_else(|| "no id yet".to_owned()));
     row("settings", path(&status.dirs.config));
     row("files", path(&status.dirs.telemetry));
@@ -70,9 +104,11 @@ fn page(status: &Status, now_ms: u64) -> String {
         row("failures", format!("{} in a row{pause}", status.breaker.failures));
     }
     row("log", time::size(status.log_bytes));
-    out.push_str(
-        "\nSee what was sent: telemetry log. What waits: telemetry log --pending. Stop: telemetry disable.\n",
-    );
+    out.push_str("\nSee more:       telemetry log, telemetry log --pending, telemetry explain\n");
+    out.push_str(match status.state {
+        "off" => "Turn it on:     telemetry enable\n",
+        _ => "Turn it off:    telemetry disable\n",
+    });
     out
 }
 
