@@ -20,13 +20,9 @@ catalogue! {
         agents: ["root"],
         tools: [
             "read_file", "read_multiple_files", "list_directory", "directory_tree", "search_files_content",
-        commands: [
-            "debug config", "models", "plugin install", "plugin uninstall", "run", "sessions list", "sessions show",
-            "version",
-        ],
-        flags: [
-            "agent", "all", "config-dir", "data-dir", "debug", "dry-run", "env-from-file", "exec", "fake", "fake-stream",
-            "hide-tool-calls", "json", "log-file", "model", "record", "session", "working-dir", "yolo",
+            "write_file", "edit_file", "create_directory", "remove_directory", "shell", "run_background_job",
+            "list_background_jobs", "view_background_job", "stop_background_job", "think", "create_todo",
+            "create_todos", "update_todos", "list_todos", "user_prompt", "transfer_task", "handoff",
         ],
         models: [
             "claude-3-5-haiku-20241022", "claude-3-5-haiku-latest", "claude-3-7-sonnet-20250219",

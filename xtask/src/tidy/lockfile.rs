@@ -7,7 +7,7 @@ use super::source::Source;
 ///
 /// The first real count was 247, and 280 with the official MCP SDK and the walker that knows `.gitignore`.
 /// Raise it only in a commit that says what is worth it.
-const BUDGET: usize = 290;
+const BUDGET: usize = 320;
 
 /// Packages that must not come in, with the reason.
 const BANNED: [(&str, &str); 4] = [
