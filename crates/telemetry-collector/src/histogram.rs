@@ -21,7 +21,7 @@ pub(crate) fn middle_of(bucket: u16) -> u64 {
 }
 
 /// How often each bucket occurred.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct Histogram {
     counts: BTreeMap<u16, u64>,
     total: u64,
@@ -29,8 +29,25 @@ pub(crate) struct Histogram {
 
 impl Histogram {
     pub(crate) fn add(&mut self, bucket: u16) {
-        *self.counts.entry(bucket).or_default() += 1;
-        self.total += 1;
+        self.add_many(bucket, 1);
+    }
+
+    /// Adds a bucket's count.
+    pub(crate) fn add_many(&mut self, bucket: u16, count: u64) {
+        *self.counts.entry(bucket).or_default() += count;
+        self.total += count;
+    }
+
+    /// Adds all of another histogram.
+    pub(crate) fn merge(&mut self, other: &Self) {
+        for (bucket, count) in &other.counts {
+            self.add_many(*bucket, *count);
+        }
+    }
+
+    /// How many samples there are.
+    pub(crate) fn total(&self) -> u64 {
+        self.total
     }
 
     /// The nearest-rank percentile in milliseconds, `None` without samples.

@@ -15,6 +15,7 @@ use uuid::Uuid;
 
 use crate::catalogue::{CheckedValue, ClientCounters};
 
+pub(crate) mod question;
 pub(crate) mod sqlite;
 
 /// A point in time in Unix milliseconds.

@@ -9,6 +9,7 @@ use serde::Serialize;
 use super::error::ApiError;
 use super::query::{Params, number};
 use crate::app::App;
+use crate::store::question::View;
 use crate::store::{EventRow, Page};
 
 const DEFAULT_LIMIT: i64 = 100;

@@ -12,6 +12,7 @@ use crate::answer::range::Range;
 use crate::app::App;
 use crate::page::{LIVE_ROWS, Page, Problem};
 use crate::store;
+use crate::store::question::View;
 
 pub(crate) async fn show(
     State(app): State<App>,

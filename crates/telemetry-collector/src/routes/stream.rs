@@ -19,6 +19,7 @@ use tokio_stream::wrappers::errors::BroadcastStreamRecvError;
 use super::error::ApiError;
 use super::query::{Params, number};
 use crate::app::App;
+use crate::store::question::View;
 use crate::store::sqlite::Snapshot;
 use crate::store::{EventRow, Page, StoreError};
 

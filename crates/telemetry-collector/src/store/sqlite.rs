@@ -7,6 +7,7 @@ mod codec;
 mod columns;
 mod names;
 mod open;
+mod plain;
 mod read;
 mod schema;
 mod write;

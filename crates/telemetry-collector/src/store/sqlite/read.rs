@@ -13,6 +13,9 @@ use super::codec::Resolve;
 use super::columns::{self, Packed};
 use super::names::{KnownNames, Naming, uuid_of};
 use super::open::Folder;
+use super::plain::Plain;
+use crate::answer::range::Range;
+use crate::store::question::{Active, Arrival, Cohort, Filters, Group, Key, Losses, Question, View};
 use crate::store::{DAY_MS, Day, EventRow, Facts, IngestCounts, NameId, Page, StoreError};
 
 /// A query that lasts longer than this is given up, so that it cannot hold back the write-ahead log for ever.
@@ -75,28 +78,6 @@ pub(crate) struct Snapshot<'a> {
 }
 
 impl Snapshot<'_> {
-    /// Lists events by arrival, newest last.
-    pub(crate) fn events(&mut self, page: Page) -> Result<Vec<EventRow>, StoreError> {
-        let (query, params) = match page {
-            Page::Last { limit } => (RowQuery::new("ORDER BY e.id DESC LIMIT ?1"), vec![i64::from(limit)]),
-            Page::After { row, limit } => {
-                (RowQuery::new("WHERE e.id > ?1 ORDER BY e.id LIMIT ?2"), vec![row, i64::from(limit)])
-            }
-        };
-        let mut rows =
-            read_rows(&query, rusqlite::params_from_iter(params), &mut self.naming).map_err(failed)?;
-        if matches!(page, Page::Last { .. }) {
-            rows.reverse();
-        }
-        Ok(rows)
-    }
-
-    /// The newest event's row, 0 in an empty store.
-    pub(crate) fn last_row(&mut self) -> Result<i64, StoreError> {
-        let sql = "SELECT coalesce(max(id), 0) FROM event";
-        self.naming.conn.query_row(sql, [], |row| row.get(0)).map_err(failed)
-    }
-
     /// Calls `visit` for every event whose time lies within the days.
     pub(crate) fn scan(
         &mut self,
@@ -146,6 +127,104 @@ impl Snapshot<'_> {
         let id =
             self.naming.conn.query_row(sql, (kind, name), |row| row.get(0)).optional().map_err(failed)?;
         Ok(id.map_or(NameId::ABSENT, NameId))
+    }
+}
+
+impl View for Snapshot<'_> {
+    fn groups(&mut self, question: &Question) -> Result<Vec<Group>, StoreError> {
+        Plain(&mut self.naming).groups(question)
+    }
+
+    fn active(
+        &mut self,
+        windows: &[Range],
+        by: Option<Key>,
+        filters: &Filters,
+    ) -> Result<Vec<Active>, StoreError> {
+        Plain(&mut self.naming).active(windows, by, filters)
+    }
+
+    fn new_installs(&mut self, range: Range, filters: &Filters) -> Result<Vec<(Day, u64)>, StoreError> {
+        Plain(&mut self.naming).new_installs(range, filters)
+    }
+
+    fn cohorts(&mut self, range: Range, filters: &Filters) -> Result<Vec<Cohort>, StoreError> {
+        Plain(&mut self.naming).cohorts(range, filters)
+    }
+
+    fn arrivals(&mut self, range: Range) -> Result<Vec<Arrival>, StoreError> {
+        let naming = &mut self.naming;
+        let mut read = || {
+            let sql = "SELECT day, fate, code, property, version, n FROM ingest_count
+                WHERE day BETWEEN ?1 AND ?2 ORDER BY day, fate, code, property, version";
+            let mut statement = naming.conn.prepare_cached(sql)?;
+            let mut rows = statement.query((range.from, range.to))?;
+            let mut arrivals = Vec::new();
+            while let Some(row) = rows.next()? {
+                let mut name = |id: i64| if id == 0 { Ok("".into()) } else { naming.resolve(id) };
+                arrivals.push(Arrival {
+                    day: row.get(0)?,
+                    fate: row.get(1)?,
+                    code: row.get(2)?,
+                    property: name(row.get(3)?)?,
+                    version: name(row.get(4)?)?,
+                    n: row.get(5)?,
+                });
+            }
+            Ok(arrivals)
+        };
+        read().map_err(failed)
+    }
+
+    fn losses(&mut self) -> Result<Losses, StoreError> {
+        let sql = "SELECT count(DISTINCT install), coalesce(sum(recorded), 0), coalesce(sum(evicted), 0),
+                coalesce(sum(expired), 0), coalesce(sum(rejected), 0), coalesce(sum(too_big), 0),
+                (SELECT count(*) FROM event WHERE install IN (SELECT install FROM loss WHERE install <> 0))
+            FROM loss WHERE install <> 0";
+        let losses = |row: &rusqlite::Row<'_>| {
+            Ok(Losses {
+                installs: row.get(0)?,
+                recorded: row.get(1)?,
+                evicted: row.get(2)?,
+                expired: row.get(3)?,
+                rejected: row.get(4)?,
+                too_big: row.get(5)?,
+                stored: row.get(6)?,
+            })
+        };
+        self.naming.conn.query_row(sql, [], losses).map_err(failed)
+    }
+
+    fn values(&mut self, key: Key) -> Result<Vec<Arc<str>>, StoreError> {
+        Plain(&mut self.naming).values(key)
+    }
+
+    fn span(&mut self) -> Result<Option<Range>, StoreError> {
+        let sql = "SELECT min(ts_ms) / 86400000, max(ts_ms) / 86400000 FROM event";
+        let days =
+            |row: &rusqlite::Row<'_>| Ok((row.get::<_, Option<Day>>(0)?, row.get::<_, Option<Day>>(1)?));
+        let (from, to) = self.naming.conn.query_row(sql, [], days).map_err(failed)?;
+        Ok(from.zip(to).map(|(from, to)| Range { from, to }))
+    }
+
+    fn events(&mut self, page: Page) -> Result<Vec<EventRow>, StoreError> {
+        let (query, params) = match page {
+            Page::Last { limit } => (RowQuery::new("ORDER BY e.id DESC LIMIT ?1"), vec![i64::from(limit)]),
+            Page::After { row, limit } => {
+                (RowQuery::new("WHERE e.id > ?1 ORDER BY e.id LIMIT ?2"), vec![row, i64::from(limit)])
+            }
+        };
+        let mut rows =
+            read_rows(&query, rusqlite::params_from_iter(params), &mut self.naming).map_err(failed)?;
+        if matches!(page, Page::Last { .. }) {
+            rows.reverse();
+        }
+        Ok(rows)
+    }
+
+    fn last_row(&mut self) -> Result<i64, StoreError> {
+        let sql = "SELECT coalesce(max(id), 0) FROM event";
+        self.naming.conn.query_row(sql, [], |row| row.get(0)).map_err(failed)
     }
 }
 

@@ -177,7 +177,7 @@ impl Group<'_> {
         let capped = self.numbers.capped.len();
         let (env, version) = self.env(event)?;
         let install = match event.properties.get("user_uuid") {
-            Some(CheckedValue::Uuid(id)) => self.numbers.install_number(*id)?,
+            Some(CheckedValue::Uuid(id)) => self.numbers.install_number(*id, day_of(timestamp_ms))?,
             _ => 0,
         };
         let kind = self.numbers.intern("event", &event.event)?;
@@ -239,8 +239,12 @@ impl Group<'_> {
     /// Counters only grow within an epoch, so the maximum is right whatever arrives twice or out of order.
     fn keep_losses(&mut self, client: &ClientCounters, events: &[NewEvent]) -> rusqlite::Result<()> {
         // One request never mixes installations; one without a valid event cannot be attributed.
-        let install = match events.first().and_then(|event| event.properties.get("user_uuid")) {
-            Some(CheckedValue::Uuid(id)) => self.numbers.install_number(*id)?,
+        let first = events.first();
+        let install = match first.and_then(|event| Some((event, event.properties.get("user_uuid")?))) {
+            Some((event, CheckedValue::Uuid(id))) => {
+                let at = i64::try_from(event.timestamp_ms).unwrap_or(i64::MAX);
+                self.numbers.install_number(*id, day_of(at))?
+            }
             _ => 0,
         };
         let int = |value: u64| i64::try_from(value).unwrap_or(i64::MAX);
