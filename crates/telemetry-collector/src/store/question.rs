@@ -325,6 +325,36 @@ pub(crate) struct Losses {
     pub(crate) stored: u64,
 }
 
+/// What all events of one day add up to. Kept when the events themselves are too old to be kept.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(crate) struct DailyTotals {
+    pub(crate) day: Day,
+    pub(crate) commands: u64,
+    pub(crate) command_failures: u64,
+    /// `session` events of any action.
+    pub(crate) session_events: u64,
+    pub(crate) sessions_started: u64,
+    pub(crate) sessions_completed: u64,
+    pub(crate) sessions_failed: u64,
+    pub(crate) sessions_cancelled: u64,
+    pub(crate) sessions_limit: u64,
+    pub(crate) tool_calls: u64,
+    pub(crate) tool_failures: u64,
+    /// `token` events.
+    pub(crate) model_calls: u64,
+    /// Those of them whose price is known.
+    pub(crate) priced_calls: u64,
+    pub(crate) input_tokens: u64,
+    pub(crate) output_tokens: u64,
+    pub(crate) cost_nano: u64,
+    /// Events of other names.
+    pub(crate) other_events: u64,
+    /// Distinct installations of the day, of the 7 days that end with it, and of the 30.
+    pub(crate) active_day: u64,
+    pub(crate) active_week: u64,
+    pub(crate) active_month: u64,
+}
+
 /// One consistent state of a store: the answers to any number of questions agree with each other.
 pub(crate) trait View {
     /// Answers a question.
@@ -359,6 +389,9 @@ pub(crate) trait View {
 
     /// The first and last day that events are kept of; `None` in an empty store.
     fn span(&mut self) -> Result<Option<Range>, StoreError>;
+
+    /// Totals of each day that has events or had some, in order; they reach further back than anything else.
+    fn totals(&mut self, range: Range) -> Result<Vec<DailyTotals>, StoreError>;
 
     /// Events by arrival.
     fn events(&mut self, page: Page) -> Result<Vec<EventRow>, StoreError>;

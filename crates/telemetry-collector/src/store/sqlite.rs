@@ -9,9 +9,16 @@ mod names;
 mod open;
 mod plain;
 mod read;
+mod scan;
 mod schema;
+mod segment;
+mod tail;
+#[cfg(test)]
+mod tests;
+mod upkeep;
 mod write;
 
 pub(crate) use open::Folder;
 pub(crate) use read::{Reader, Snapshot};
+pub(crate) use upkeep::{Job, Upkeep, UpkeepThread};
 pub(crate) use write::{Writer, check_free_space};

@@ -13,7 +13,7 @@ use crate::store::OpenError;
 const DATABASE: &str = "collector.db";
 const LOCK: &str = "collector.lock";
 /// How long a commit waits for somebody else's lock, for instance a copy made with the `sqlite3` shell.
-const BUSY_WAIT: Duration = Duration::from_secs(10);
+pub(super) const BUSY_WAIT: Duration = Duration::from_secs(10);
 
 /// A folder that nobody else writes to for as long as this value lives.
 #[derive(Debug)]

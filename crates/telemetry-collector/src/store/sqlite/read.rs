@@ -3,6 +3,7 @@
 //! Every [`Snapshot`] is one read transaction on a connection that cannot write: its parts agree with each other,
 //! and in WAL mode it neither waits for the writer nor makes it wait.
 
+use std::collections::{BTreeSet, HashSet};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -14,11 +15,16 @@ use super::columns::{self, Packed};
 use super::names::{KnownNames, Naming, uuid_of};
 use super::open::Folder;
 use super::plain::Plain;
+use super::scan::Scan;
+use super::tail::{Extent, Shared, meta};
+use super::upkeep::{retention::cells_before, totals};
 use crate::answer::range::Range;
-use crate::store::question::{Active, Arrival, Cohort, Filters, Group, Key, Losses, Question, View};
+use crate::store::question::{
+    Active, Arrival, Cohort, DailyTotals, Filters, Group, Key, Losses, Question, View,
+};
 use crate::store::{DAY_MS, Day, EventRow, Facts, IngestCounts, NameId, Page, StoreError};
 
-/// A query that lasts longer than this is given up, so that it cannot hold back the write-ahead log for ever.
+/// A scan of rows that lasts longer than this is given up, so that it cannot hold back the write-ahead log for ever.
 const SCAN_LIMIT: Duration = Duration::from_secs(30);
 const ROWS_BETWEEN_CHECKS: u32 = 4096;
 
@@ -28,33 +34,33 @@ pub(crate) struct Reader {
     folder: Arc<Folder>,
     /// Connections that nobody uses now.
     idle: Mutex<Vec<Open>>,
+    pub(super) shared: Shared,
+    /// Cells whose segment did not fit its checksum.
+    damaged: Mutex<BTreeSet<i64>>,
 }
 
 #[derive(Debug)]
-struct Open {
-    conn: Connection,
-    known: KnownNames,
+pub(super) struct Open {
+    pub(super) conn: Connection,
+    pub(super) known: KnownNames,
 }
 
 impl Reader {
     pub(crate) fn new(folder: Arc<Folder>) -> Self {
-        Self { folder, idle: Mutex::default() }
+        Self { folder, idle: Mutex::default(), shared: Shared::default(), damaged: Mutex::default() }
     }
 
-    /// Runs `read` on one consistent state of the store.
-    pub(crate) fn snapshot<T>(
+    /// Lends a connection that nobody uses.
+    pub(super) fn connected<T>(
         &self,
-        read: impl FnOnce(&mut Snapshot<'_>) -> Result<T, StoreError>,
-    ) -> Result<T, StoreError> {
+        run: impl FnOnce(&mut Open) -> rusqlite::Result<T>,
+    ) -> rusqlite::Result<T> {
         let idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner).pop();
         let mut open = match idle {
             Some(open) => open,
-            None => Open { conn: self.folder.reader().map_err(failed)?, known: KnownNames::default() },
+            None => Open { conn: self.folder.reader()?, known: KnownNames::default() },
         };
-        let result = {
-            let tx = open.conn.unchecked_transaction().map_err(failed)?;
-            read(&mut Snapshot { naming: Naming { conn: &tx, known: &mut open.known } })
-        };
+        let result = run(&mut open);
         // A connection that saw an error is not trusted again.
         if result.is_ok() {
             self.idle.lock().unwrap_or_else(PoisonError::into_inner).push(open);
@@ -62,22 +68,52 @@ impl Reader {
         result
     }
 
+    pub(super) fn report_damaged(&self, cell: i64) {
+        self.damaged.lock().unwrap_or_else(PoisonError::into_inner).insert(cell);
+    }
+
+    /// The cells whose segments were found damaged since the last call.
+    pub(super) fn take_damaged(&self) -> BTreeSet<i64> {
+        std::mem::take(&mut *self.damaged.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// Runs `read` on one consistent state of the store.
+    pub(crate) fn snapshot<T>(
+        &self,
+        read: impl FnOnce(&mut Snapshot<'_>) -> Result<T, StoreError>,
+    ) -> Result<T, StoreError> {
+        self.connected(|open| {
+            let tx = open.conn.unchecked_transaction()?;
+            let extent = self.shared.begin(&tx)?;
+            let naming = Naming { conn: &tx, known: &mut open.known };
+            Ok(read(&mut Snapshot { naming, extent, reader: self }))
+        })
+        .map_err(failed)?
+    }
+
     /// Whether the store can be read.
     pub(crate) fn check(&self) -> Result<(), StoreError> {
-        self.snapshot(|snapshot| snapshot.last_row().map(drop))
+        let sql = "SELECT max(id) FROM event";
+        self.connected(|open| open.conn.query_row(sql, [], |_| Ok(()))).map_err(failed)
     }
 }
 
-fn failed(error: rusqlite::Error) -> StoreError {
+pub(super) fn failed(error: rusqlite::Error) -> StoreError {
     StoreError::Failed(format!("read failed: {error}"))
 }
 
 /// One consistent state of the store.
 pub(crate) struct Snapshot<'a> {
     naming: Naming<'a>,
+    extent: Extent,
+    reader: &'a Reader,
 }
 
-impl Snapshot<'_> {
+impl<'a> Snapshot<'a> {
+    fn scanning(&mut self) -> Scan<'_, 'a> {
+        Scan { naming: &mut self.naming, extent: &self.extent, reader: self.reader }
+    }
+
     /// Calls `visit` for every event whose time lies within the days.
     pub(crate) fn scan(
         &mut self,
@@ -113,6 +149,17 @@ impl Snapshot<'_> {
         self.naming.conn.query_row(sql, (from, to), counts).map_err(failed)
     }
 
+    /// The cells with events older than a day.
+    pub(super) fn cells_before(&self, day: Day) -> Vec<i64> {
+        cells_before(&self.extent.sources, day)
+    }
+
+    /// The installations that sent counters.
+    fn telling(&self) -> rusqlite::Result<HashSet<u64>> {
+        let sql = "SELECT DISTINCT install FROM loss WHERE install <> 0";
+        self.naming.conn.prepare_cached(sql)?.query_map([], |row| row.get(0))?.collect()
+    }
+
     /// The text of a name.
     pub(crate) fn name(&mut self, id: NameId) -> Result<Arc<str>, StoreError> {
         match id {
@@ -130,9 +177,34 @@ impl Snapshot<'_> {
     }
 }
 
+#[cfg(test)]
+impl<'a> Snapshot<'a> {
+    /// The same state, asked in plain SQL.
+    pub(super) fn plain(&mut self) -> Plain<'a, '_> {
+        Plain(&mut self.naming)
+    }
+
+    pub(super) fn plain_stored(&self) -> rusqlite::Result<u64> {
+        let sql = "SELECT count(*) FROM event WHERE install IN (SELECT install FROM loss WHERE install <> 0)";
+        self.naming.conn.query_row(sql, [], |row| row.get(0))
+    }
+
+    pub(super) fn plain_span(&self) -> rusqlite::Result<Option<Range>> {
+        plain_span(self.naming.conn)
+    }
+}
+
+/// The first and last day, from the rows.
+fn plain_span(conn: &Connection) -> rusqlite::Result<Option<Range>> {
+    let sql = "SELECT min(ts_ms) / 86400000, max(ts_ms) / 86400000 FROM event";
+    let days = |row: &rusqlite::Row<'_>| Ok((row.get::<_, Option<Day>>(0)?, row.get::<_, Option<Day>>(1)?));
+    let (from, to) = conn.query_row(sql, [], days)?;
+    Ok(from.zip(to).map(|(from, to)| Range { from, to }))
+}
+
 impl View for Snapshot<'_> {
     fn groups(&mut self, question: &Question) -> Result<Vec<Group>, StoreError> {
-        Plain(&mut self.naming).groups(question)
+        self.scanning().groups(question)
     }
 
     fn active(
@@ -141,15 +213,15 @@ impl View for Snapshot<'_> {
         by: Option<Key>,
         filters: &Filters,
     ) -> Result<Vec<Active>, StoreError> {
-        Plain(&mut self.naming).active(windows, by, filters)
+        self.scanning().active(windows, by, filters)
     }
 
     fn new_installs(&mut self, range: Range, filters: &Filters) -> Result<Vec<(Day, u64)>, StoreError> {
-        Plain(&mut self.naming).new_installs(range, filters)
+        self.scanning().new_installs(range, filters)
     }
 
     fn cohorts(&mut self, range: Range, filters: &Filters) -> Result<Vec<Cohort>, StoreError> {
-        Plain(&mut self.naming).cohorts(range, filters)
+        self.scanning().cohorts(range, filters)
     }
 
     fn arrivals(&mut self, range: Range) -> Result<Vec<Arrival>, StoreError> {
@@ -178,8 +250,7 @@ impl View for Snapshot<'_> {
 
     fn losses(&mut self) -> Result<Losses, StoreError> {
         let sql = "SELECT count(DISTINCT install), coalesce(sum(recorded), 0), coalesce(sum(evicted), 0),
-                coalesce(sum(expired), 0), coalesce(sum(rejected), 0), coalesce(sum(too_big), 0),
-                (SELECT count(*) FROM event WHERE install IN (SELECT install FROM loss WHERE install <> 0))
+                coalesce(sum(expired), 0), coalesce(sum(rejected), 0), coalesce(sum(too_big), 0)
             FROM loss WHERE install <> 0";
         let losses = |row: &rusqlite::Row<'_>| {
             Ok(Losses {
@@ -189,10 +260,13 @@ impl View for Snapshot<'_> {
                 expired: row.get(3)?,
                 rejected: row.get(4)?,
                 too_big: row.get(5)?,
-                stored: row.get(6)?,
+                stored: 0,
             })
         };
-        self.naming.conn.query_row(sql, [], losses).map_err(failed)
+        let mut losses = self.naming.conn.query_row(sql, [], losses).map_err(failed)?;
+        let telling = self.telling().map_err(failed)?;
+        losses.stored = self.scanning().events_of(|install| telling.contains(&install))?;
+        Ok(losses)
     }
 
     fn values(&mut self, key: Key) -> Result<Vec<Arc<str>>, StoreError> {
@@ -200,11 +274,20 @@ impl View for Snapshot<'_> {
     }
 
     fn span(&mut self) -> Result<Option<Range>, StoreError> {
-        let sql = "SELECT min(ts_ms) / 86400000, max(ts_ms) / 86400000 FROM event";
-        let days =
-            |row: &rusqlite::Row<'_>| Ok((row.get::<_, Option<Day>>(0)?, row.get::<_, Option<Day>>(1)?));
-        let (from, to) = self.naming.conn.query_row(sql, [], days).map_err(failed)?;
-        Ok(from.zip(to).map(|(from, to)| Range { from, to }))
+        match self.extent.span() {
+            Some(span) => Ok(span),
+            None => plain_span(self.naming.conn).map_err(failed),
+        }
+    }
+
+    fn totals(&mut self, range: Range) -> Result<Vec<DailyTotals>, StoreError> {
+        let raw_from = meta(self.naming.conn, "raw_from").map_err(failed)?;
+        let kept = totals::kept(self.naming.conn, range).map_err(failed)?;
+        // Days before the first or after the last event have nothing to measure.
+        let Some(span) = self.span()? else { return Ok(kept) };
+        let range = Range { from: range.from.max(raw_from).max(span.from), to: range.to.min(span.to) };
+        let measured = if range.from > range.to { Vec::new() } else { totals::measured(self, range)? };
+        Ok(totals::together(kept, measured))
     }
 
     fn events(&mut self, page: Page) -> Result<Vec<EventRow>, StoreError> {
@@ -223,8 +306,7 @@ impl View for Snapshot<'_> {
     }
 
     fn last_row(&mut self) -> Result<i64, StoreError> {
-        let sql = "SELECT coalesce(max(id), 0) FROM event";
-        self.naming.conn.query_row(sql, [], |row| row.get(0)).map_err(failed)
+        Ok(self.extent.last_row)
     }
 }
 

@@ -30,8 +30,8 @@ const NO_SCHEMA: i64 = -1;
 /// Writes to the store; there is one per data folder.
 #[derive(Debug)]
 pub(crate) struct Writer {
-    conn: Connection,
-    folder: Arc<Folder>,
+    pub(super) conn: Connection,
+    pub(super) folder: Arc<Folder>,
     min_free: u64,
     numbers: Numbers,
     known: KnownNames,
@@ -60,14 +60,19 @@ impl Writer {
     pub(crate) fn commit(&mut self, batches: &[Batch]) -> Result<Vec<Stored>, StoreError> {
         check_free_space(&self.directory(), self.min_free)?;
         self.store_all(batches).map_err(|error| {
-            self.numbers.forget();
-            self.known.clear();
-            self.envs.clear();
+            self.forget_numbers();
             match error.sqlite_error_code() {
                 Some(rusqlite::ErrorCode::DiskFull) => StoreError::DiskLow { min_free: self.min_free },
                 _ => StoreError::Failed(format!("commit failed: {error}")),
             }
         })
+    }
+
+    /// To be called when numbers that were given out may be void.
+    pub(super) fn forget_numbers(&mut self) {
+        self.numbers.forget();
+        self.known.clear();
+        self.envs.clear();
     }
 
     fn store_all(&mut self, batches: &[Batch]) -> rusqlite::Result<Vec<Stored>> {
