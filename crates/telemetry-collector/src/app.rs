@@ -34,7 +34,7 @@ pub(crate) struct App {
 impl App {
     pub(crate) fn new(
         queue: Queue,
-        reader: Reader,
+        reader: Arc<Reader>,
         settings: crate::settings::Settings,
         ending: watch::Receiver<bool>,
     ) -> Self {
@@ -43,7 +43,7 @@ impl App {
             catalogues: Arc::new(settings.catalogues),
             tails: Arc::new(Semaphore::new(TAILS)),
             ending,
-            reader: Arc::new(reader),
+            reader,
             readers: Arc::new(Semaphore::new(READERS)),
             clock: settings.clock,
             folder: settings.data,

@@ -11,6 +11,7 @@ mod app;
 mod catalogue;
 mod histogram;
 mod ingest;
+mod maintenance;
 mod page;
 mod report;
 mod router;
@@ -20,6 +21,7 @@ mod settings;
 mod store;
 
 pub use catalogue::{CatalogueDoc, Catalogues, docker_agent};
+pub use maintenance::{DataFolder, Forgotten, MaintenanceError, backup};
 pub use server::{Server, StartError};
-pub use settings::{Clock, DEFAULT_MIN_FREE, Settings};
+pub use settings::{Clock, DEFAULT_MIN_FREE, DEFAULT_RAW_DAYS, MIN_RAW_DAYS, Settings};
 pub use store::OpenError;

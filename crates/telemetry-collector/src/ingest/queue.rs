@@ -3,13 +3,13 @@
 //! Invariants: the queue is bounded and a full one refuses at once; a result is given only after the commit is on
 //! disk; new rows are announced to the live tail only then. Requests that wait together are committed together.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 
 use tokio::sync::{broadcast, mpsc, oneshot};
 
 use crate::report;
-use crate::store::sqlite::Writer;
+use crate::store::sqlite::{Job as Chore, Writer};
 use crate::store::{Batch, EventRow, StoreError, Stored};
 
 /// At most this many requests share a commit.
@@ -35,6 +35,24 @@ struct Job {
 pub(crate) struct Queue {
     jobs: mpsc::Sender<Job>,
     tail: broadcast::Sender<Arc<EventRow>>,
+    chores: Chores,
+}
+
+/// What upkeep wants done between commits.
+#[derive(Clone, Default)]
+struct Chores(Arc<Mutex<Vec<Chore>>>);
+
+impl std::fmt::Debug for Chores {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Chores").finish_non_exhaustive()
+    }
+}
+
+impl Chores {
+    fn do_all(&self, writer: &mut Writer) {
+        let chores = std::mem::take(&mut *self.0.lock().unwrap_or_else(PoisonError::into_inner));
+        chores.into_iter().for_each(|chore| chore(writer));
+    }
 }
 
 /// The writer's thread; ends when every [`Queue`] is gone and everything queued is stored.
@@ -55,10 +73,12 @@ pub(crate) fn start(writer: Writer, capacity: usize) -> std::io::Result<(Queue, 
     let (jobs, waiting) = mpsc::channel(capacity);
     let tail = broadcast::Sender::new(TAIL_EVENTS);
     let announce = tail.clone();
+    let chores = Chores::default();
+    let to_do = chores.clone();
     let thread = std::thread::Builder::new()
         .name("writer".to_owned())
-        .spawn(move || write_all(writer, waiting, &announce))?;
-    Ok((Queue { jobs, tail }, WriterThread(thread)))
+        .spawn(move || write_all(writer, waiting, &announce, &to_do))?;
+    Ok((Queue { jobs, tail, chores }, WriterThread(thread)))
 }
 
 impl Queue {
@@ -75,6 +95,21 @@ impl Queue {
         }
     }
 
+    /// Has a piece of upkeep done by the writer after its next commit, which is an empty one if nothing arrives;
+    /// waits for it, so not to be called on the runtime.
+    pub(crate) fn upkeep(
+        &self,
+        work: impl FnOnce(&mut Writer) -> Result<(), StoreError> + Send + 'static,
+    ) -> Result<(), StoreError> {
+        let ended = || StoreError::Failed("the writer thread has ended".to_owned());
+        let (done, result) = std::sync::mpsc::channel();
+        let chore: Chore = Box::new(move |writer| drop(done.send(work(writer))));
+        self.chores.0.lock().unwrap_or_else(PoisonError::into_inner).push(chore);
+        let (done, _) = oneshot::channel();
+        self.jobs.blocking_send(Job { batch: Batch::default(), done }).map_err(|_| ended())?;
+        result.recv().map_err(|_| ended())?
+    }
+
     /// Whether the writer's thread lives.
     pub(crate) fn is_open(&self) -> bool {
         !self.jobs.is_closed()
@@ -86,7 +121,12 @@ impl Queue {
     }
 }
 
-fn write_all(mut writer: Writer, mut waiting: mpsc::Receiver<Job>, tail: &broadcast::Sender<Arc<EventRow>>) {
+fn write_all(
+    mut writer: Writer,
+    mut waiting: mpsc::Receiver<Job>,
+    tail: &broadcast::Sender<Arc<EventRow>>,
+    chores: &Chores,
+) {
     let mut batches = Vec::with_capacity(GROUP_MAX);
     let mut answers = Vec::with_capacity(GROUP_MAX);
     let mut trouble = None;
@@ -124,6 +164,7 @@ fn write_all(mut writer: Writer, mut waiting: mpsc::Receiver<Job>, tail: &broadc
             }
         }
         batches.clear();
+        chores.do_all(&mut writer);
     }
     writer.close();
 }

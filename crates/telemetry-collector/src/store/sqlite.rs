@@ -3,8 +3,10 @@
 //! SQLite is the truth; anything that answers faster is derived from it and can be made again.
 //! No other module names the driver, and nothing of it is visible from outside this folder.
 
+mod check;
 mod codec;
 mod columns;
+mod forget;
 mod names;
 mod open;
 mod plain;
@@ -18,6 +20,8 @@ mod tests;
 mod upkeep;
 mod write;
 
+pub(crate) use check::back_up;
+pub use forget::Forgotten;
 pub(crate) use open::Folder;
 pub(crate) use read::{Reader, Snapshot};
 pub(crate) use upkeep::{Job, Upkeep, UpkeepThread};

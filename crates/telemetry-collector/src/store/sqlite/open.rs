@@ -2,7 +2,7 @@
 
 use std::fs::{File, OpenOptions, TryLockError};
 use std::io::Write;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use rusqlite::{Connection, ErrorCode, OpenFlags};
@@ -18,7 +18,7 @@ pub(super) const BUSY_WAIT: Duration = Duration::from_secs(10);
 /// A folder that nobody else writes to for as long as this value lives.
 #[derive(Debug)]
 pub(crate) struct Folder {
-    pub(super) database: std::path::PathBuf,
+    pub(super) database: PathBuf,
     _lock: File,
 }
 
@@ -31,10 +31,7 @@ impl Folder {
             hint: "make it writable for this user, or choose another one with --data".to_owned(),
         };
         create_private(path).map_err(unusable)?;
-        let mut lock = OpenOptions::new()
-            .create(true)
-            .truncate(false)
-            .write(true)
+        let mut lock = private(OpenOptions::new().create(true).truncate(false).write(true))
             .open(path.join(LOCK))
             .map_err(unusable)?;
         match lock.try_lock() {
@@ -59,6 +56,14 @@ impl Folder {
     pub(super) fn writer(&self) -> Result<Connection, OpenError> {
         let file = self.database.display().to_string();
         let fail = |error: rusqlite::Error| damaged_or(error, &file, "cannot open");
+        let exists = self.database.try_exists().unwrap_or(true);
+        if !exists {
+            // SQLite gives its log the mode of its database.
+            create_file(&self.database).map_err(|error| OpenError {
+                message: format!("cannot create the database {file}: {error}"),
+                hint: "make the folder writable for this user, or choose another one with --data".to_owned(),
+            })?;
+        }
         let mut conn = Connection::open(&self.database).map_err(fail)?;
         conn.busy_timeout(BUSY_WAIT).map_err(fail)?;
         // Before anything is set: a file that is not ours stays as it is.
@@ -66,7 +71,8 @@ impl Folder {
         // FULL: a commit has reached the disk when it returns. Everything we acknowledge rests on this.
         conn.execute_batch(
             "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA cache_size = -32000;
-             PRAGMA journal_size_limit = 67108864; PRAGMA foreign_keys = OFF; PRAGMA trusted_schema = OFF;",
+             PRAGMA journal_size_limit = 67108864; PRAGMA foreign_keys = OFF; PRAGMA trusted_schema = OFF;
+             PRAGMA secure_delete = ON;",
         )
         .map_err(fail)?;
         conn.set_prepared_statement_cache_capacity(64);
@@ -76,14 +82,28 @@ impl Folder {
 
     /// A connection that cannot write.
     pub(super) fn reader(&self) -> rusqlite::Result<Connection> {
-        let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-        let conn = Connection::open_with_flags(&self.database, flags)?;
-        conn.busy_timeout(BUSY_WAIT)?;
-        conn.execute_batch(
-            "PRAGMA query_only = ON; PRAGMA cache_size = -16000; PRAGMA trusted_schema = OFF;",
-        )?;
-        Ok(conn)
+        read_only(&self.database)
     }
+
+    /// Where the database is, whoever may be using the folder.
+    pub(crate) fn database_in(folder: &Path) -> PathBuf {
+        folder.join(DATABASE)
+    }
+}
+
+/// A connection to a database that cannot write.
+pub(super) fn read_only(database: &Path) -> rusqlite::Result<Connection> {
+    let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let conn = Connection::open_with_flags(database, flags)?;
+    conn.busy_timeout(BUSY_WAIT)?;
+    conn.execute_batch("PRAGMA query_only = ON; PRAGMA cache_size = -4000; PRAGMA trusted_schema = OFF;")?;
+    conn.set_prepared_statement_cache_capacity(64);
+    Ok(conn)
+}
+
+/// Creates an empty file that only its owner may read; fails if there is one.
+pub(super) fn create_file(path: &Path) -> std::io::Result<()> {
+    private(OpenOptions::new().create_new(true).write(true)).open(path).map(drop)
 }
 
 /// Names the file, what happened and the way out.
@@ -100,6 +120,17 @@ pub(super) fn damaged_or(error: rusqlite::Error, file: &str, tried: &str) -> Ope
             hint: "check the file's permissions and the disk".to_owned(),
         },
     }
+}
+
+#[cfg(unix)]
+fn private(options: &mut OpenOptions) -> &mut OpenOptions {
+    use std::os::unix::fs::OpenOptionsExt;
+    options.mode(0o600)
+}
+
+#[cfg(not(unix))]
+fn private(options: &mut OpenOptions) -> &mut OpenOptions {
+    options
 }
 
 #[cfg(unix)]

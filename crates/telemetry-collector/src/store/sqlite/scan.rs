@@ -78,6 +78,7 @@ impl Scan<'_, '_> {
         let cells = self.extent.backlog.iter().copied().map(Unit::Cell);
         let units: Vec<Unit<'_>> = sources.map(Unit::Source).chain(cells).collect();
         let (reader, extent) = (self.reader, self.extent);
+        let place = &Place { reader, extent, subject, range };
         let (next, until) = (AtomicUsize::new(0), Instant::now() + LIMIT);
         let failure = Mutex::new(None);
         let work = |conn: &Connection| {
@@ -85,7 +86,7 @@ impl Scan<'_, '_> {
             while let Some(unit) = units.get(next.fetch_add(1, Ordering::Relaxed)) {
                 let result = match Instant::now() > until {
                     true => Err(StoreError::TooSlow { seconds: LIMIT.as_secs() }),
-                    false => add_unit(reader, extent, conn, unit, &mut total, &add).map_err(failed),
+                    false => add_unit(place, conn, unit, &mut total, &add).map_err(failed),
                 };
                 if let Err(error) = result {
                     next.store(units.len(), Ordering::Relaxed);
@@ -119,10 +120,17 @@ impl Scan<'_, '_> {
     }
 }
 
+/// What is looked for, and where.
+struct Place<'s> {
+    reader: &'s Reader,
+    extent: &'s Extent,
+    subject: Option<Subject>,
+    range: Range,
+}
+
 /// Reads the rows where there is no segment, or a damaged one.
 fn add_unit<T>(
-    reader: &Reader,
-    extent: &Extent,
+    place: &Place<'_>,
     conn: &Connection,
     unit: &Unit<'_>,
     total: &mut T,
@@ -134,13 +142,17 @@ fn add_unit<T>(
             Ok(()) => return Ok(()),
             Err(ReadError::Sqlite(error)) => return Err(error),
             Err(ReadError::Damaged) => {
-                reader.report_damaged(source.head().cell);
+                place.reader.report_damaged(source.head().cell);
                 source.head().cell
             }
         },
     };
-    let rows = Rows::read(conn, cell_end(cell - 1), cell_end(cell).min(extent.last_row))?;
-    match add(total, conn, &Source::Held(rows.pack(cell).into())) {
+    let rows = Rows::read(conn, cell_end(cell - 1), cell_end(cell).min(place.extent.last_row))?;
+    let packed = rows.pack(cell);
+    if !packed.head.concerns(place.subject, place.range) {
+        return Ok(());
+    }
+    match add(total, conn, &Source::Held(packed.into())) {
         Ok(()) => Ok(()),
         Err(ReadError::Sqlite(error)) => Err(error),
         // It was packed a moment ago.

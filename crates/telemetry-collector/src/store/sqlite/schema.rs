@@ -14,7 +14,7 @@ pub(super) const VERSION: i64 = MIGRATIONS.len() as i64;
 /// Marks the file as ours ("dAtc").
 pub(super) const APPLICATION_ID: i64 = 0x6441_7463;
 
-const MIGRATIONS: &[&str] = &[
+pub(super) const MIGRATIONS: &[&str] = &[
     // 1: the first schema.
     // Names are numbers from `dict` (0 = absent), ids are 16-byte blobs, times Unix milliseconds, days UTC days
     // since 1970, cost nano-dollars. `extra` holds properties that have no column of their own.
@@ -62,6 +62,12 @@ const MIGRATIONS: &[&str] = &[
         UPDATE meta SET value = value + 1 WHERE key = 'moves';
      END;",
 ];
+
+/// What a table `install` that is written anew has to get.
+pub(super) const INSTALL_MOVED: &str =
+    "CREATE TRIGGER install_moved AFTER UPDATE OF first_day ON install BEGIN
+    UPDATE meta SET value = value + 1 WHERE key = 'moves';
+END;";
 
 /// Refuses a file that is not ours or too new, without changing it; returns its version, 0 for an empty one.
 pub(super) fn identify(conn: &Connection, file: &str) -> Result<i64, OpenError> {

@@ -28,9 +28,11 @@ const LOG_MAX: u64 = 64 << 20;
 const LOG_WAIT: Duration = Duration::from_secs(1);
 
 /// A piece of work for the writer.
-pub(crate) type Job = Box<dyn FnOnce(&mut Writer) -> Result<(), StoreError> + Send>;
-/// Has a job done by the writer, between commits, and waits for it.
-pub(crate) type Desk = Box<dyn Fn(Job) -> Result<(), StoreError> + Send>;
+pub(crate) type Job = Box<dyn FnOnce(&mut Writer) + Send>;
+/// Has a piece of work done by the writer, between commits, and waits for it.
+pub(crate) type Desk = Box<dyn Fn(Work) -> Result<(), StoreError> + Send>;
+/// Work that may fail.
+pub(crate) type Work = Box<dyn FnOnce(&mut Writer) -> Result<(), StoreError> + Send>;
 
 /// What upkeep is told.
 pub(crate) struct Upkeep {

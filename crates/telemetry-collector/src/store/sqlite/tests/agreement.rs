@@ -113,7 +113,7 @@ fn agree_on(snapshot: &mut Snapshot<'_>, question: &Question, when: &str) {
 }
 
 /// Asks both for everything.
-fn agree(store: &Store, random: &mut Random, days: Day, when: &str) {
+pub(super) fn agree(store: &Store, random: &mut Random, days: Day, when: &str) {
     store
         .reader
         .snapshot(|snapshot| {

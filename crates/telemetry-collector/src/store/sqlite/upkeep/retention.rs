@@ -32,7 +32,11 @@ struct Due {
 
 impl Upkeep {
     /// Removes what is older than it has to be kept.
-    pub(super) fn cut(&self, before: Day, stopped: &mpsc::Receiver<()>) -> Result<(), StoreError> {
+    pub(in crate::store::sqlite) fn cut(
+        &self,
+        before: Day,
+        stopped: &mpsc::Receiver<()>,
+    ) -> Result<(), StoreError> {
         let due = self.reader.snapshot(|snapshot| {
             let cells = snapshot.cells_before(before);
             // The windows of the days that follow lose rows, too.
