@@ -7,8 +7,10 @@ mod check;
 mod codec;
 mod columns;
 mod forget;
+mod keys;
 mod names;
 mod open;
+#[cfg(test)]
 mod plain;
 mod read;
 mod scan;

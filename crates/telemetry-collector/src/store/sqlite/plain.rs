@@ -1,14 +1,13 @@
 //! Questions answered by plain SQL over the rows: slow, and simple enough to be believed.
 //!
-//! This is what the scan of segments is compared with, by tests and by `check`; it shares nothing with it but the
-//! tables. Lists within an event (flags, error classes) are the only thing that is taken apart here instead of in SQL.
+//! This is what tests compare the scan of segments with; it shares nothing with it but the tables and [`kind`]. Lists within an event (flags, error classes) are the only thing that is taken apart here instead of in SQL.
 
 use std::collections::{BTreeMap, HashMap};
 
-use rusqlite::types::Value;
-use rusqlite::{OptionalExtension, params_from_iter};
+use rusqlite::OptionalExtension;
 
 use super::codec::{self, Resolve};
+use super::keys::{check_install_keys, kind};
 use super::names::Naming;
 use crate::answer::range::Range;
 use crate::store::question::{Active, Cell, Cohort, Filters, Group, Key, Question, Subject, Sum, week_of};
@@ -312,20 +311,6 @@ impl Plain<'_, '_> {
         }
         Ok(cells)
     }
-
-    /// All names of a key's kind.
-    pub(super) fn values(&mut self, key: Key) -> Result<Vec<std::sync::Arc<str>>, StoreError> {
-        let read = || {
-            let sql = "SELECT name FROM dict WHERE kind = ?1 ORDER BY name";
-            let mut statement = self.0.conn.prepare_cached(sql)?;
-            let names = statement
-                .query_map(params_from_iter([Value::from(kind(key).to_owned())]), |row| {
-                    row.get::<_, std::sync::Arc<str>>(0)
-                })?;
-            names.collect::<rusqlite::Result<_>>()
-        };
-        read().map_err(failed)
-    }
 }
 
 const FROM: &str = "event e JOIN env v ON v.id = e.env";
@@ -357,30 +342,6 @@ fn expression(key: Key) -> &'static str {
     }
 }
 
-/// The kind of name that a key has in the dictionary; empty for numbers.
-pub(super) fn kind(key: Key) -> &'static str {
-    match key {
-        Key::Day | Key::Success | Key::ExitCode => "",
-        Key::Source => "source",
-        Key::Version => "version",
-        Key::Os => "os",
-        Key::Arch => "arch",
-        Key::Caller => "caller",
-        Key::Language => "language",
-        Key::Event => "event",
-        Key::Action => "action",
-        Key::Agent => "agent",
-        Key::Provider => "provider",
-        Key::Model => "model",
-        Key::Tool => "tool",
-        Key::ToolKind => "tool_kind",
-        Key::Purpose => "purpose",
-        Key::Outcome => "outcome",
-        Key::Error => "error",
-        Key::Flag => "flag",
-    }
-}
-
 fn addend(sum: Sum) -> &'static str {
     match sum {
         Sum::InputTokens => "e.input_tokens",
@@ -395,17 +356,6 @@ fn addend(sum: Sum) -> &'static str {
         Sum::ToolErrors => "e.tool_errors",
         Sum::Errors => "e.error_count",
         Sum::DurationMs => "e.duration_ms",
-    }
-}
-
-/// Fails for keys that are not the environment's.
-pub(super) fn check_install_keys(by: Option<Key>, filters: &Filters) -> Result<(), StoreError> {
-    let of_env = |key: &Key| {
-        matches!(key, Key::Source | Key::Version | Key::Os | Key::Arch | Key::Caller | Key::Language)
-    };
-    match by.iter().copied().chain(filters.iter().map(|(key, _)| key)).find(|key| !of_env(key)) {
-        None => Ok(()),
-        Some(key) => Err(StoreError::Failed(format!("installations have no {key:?}"))),
     }
 }
 

@@ -12,8 +12,10 @@ use uuid::Uuid;
 
 use super::codec::Resolve;
 use super::columns::{self, Packed};
+use super::keys::kind;
 use super::names::{KnownNames, Naming, uuid_of};
 use super::open::Folder;
+#[cfg(test)]
 use super::plain::Plain;
 use super::scan::Scan;
 use super::tail::{Extent, Shared, meta};
@@ -270,7 +272,12 @@ impl View for Snapshot<'_> {
     }
 
     fn values(&mut self, key: Key) -> Result<Vec<Arc<str>>, StoreError> {
-        Plain(&mut self.naming).values(key)
+        let read = || {
+            let sql = "SELECT name FROM dict WHERE kind = ?1 ORDER BY name";
+            let mut statement = self.naming.conn.prepare_cached(sql)?;
+            statement.query_map([kind(key)], |row| row.get(0))?.collect()
+        };
+        read().map_err(failed)
     }
 
     fn span(&mut self) -> Result<Option<Range>, StoreError> {

@@ -13,7 +13,7 @@ use super::installs::Installs;
 use super::tally::{cell, days_within, numbers, pass};
 use crate::answer::range::Range;
 use crate::store::question::{Active, Cell, Cohort, Filters, Key, week_of};
-use crate::store::sqlite::plain::check_install_keys;
+use crate::store::sqlite::keys::check_install_keys;
 use crate::store::sqlite::read::failed;
 use crate::store::sqlite::segment::{Bytes, Field, ReadError, Source, Table};
 use crate::store::sqlite::tail::env_place;

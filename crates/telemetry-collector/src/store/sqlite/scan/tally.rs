@@ -13,8 +13,8 @@ use crate::answer::range::Range;
 use crate::store::Day;
 use crate::store::question::{Cell, Group, Key, Question, Sum};
 use crate::store::sqlite::codec::Resolve;
+use crate::store::sqlite::keys::kind;
 use crate::store::sqlite::names::Naming;
-use crate::store::sqlite::plain::kind;
 use crate::store::sqlite::segment::{Bytes, Coded, Field, Pick, ReadError, Runs, Source, Table};
 use crate::store::sqlite::tail::{Envs, env_place};
 

@@ -17,10 +17,6 @@ pub(in crate::store::sqlite) enum Table {
 }
 
 impl Table {
-    pub(super) fn all() -> impl Iterator<Item = Self> {
-        Subject::ALL.into_iter().map(Self::Facts).chain([Self::Presence])
-    }
-
     fn number(self) -> i64 {
         match self {
             Self::Facts(Subject::Command) => 0,
@@ -254,7 +250,7 @@ mod tests {
     #[test]
     fn no_two_columns_of_a_segment_share_a_number() {
         let mut seen = std::collections::BTreeSet::new();
-        for table in Table::all() {
+        for table in Subject::ALL.into_iter().map(Table::Facts).chain([Table::Presence]) {
             for field in [Field::Day].into_iter().chain(fields(table)) {
                 assert!(seen.insert(field.of(table)), "{table:?} {field:?}");
                 assert!(field.of(table) < COLUMNS);

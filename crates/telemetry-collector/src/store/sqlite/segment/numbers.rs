@@ -65,10 +65,6 @@ impl<'a> Numbers<'a> {
         Ok(Self { base, width, count, data })
     }
 
-    pub(in crate::store::sqlite) fn len(&self) -> usize {
-        self.count
-    }
-
     /// Appends the picked values, each as what `make` turns it into.
     pub(in crate::store::sqlite) fn gather<T>(&self, pick: &Pick, out: &mut Vec<T>, make: impl Fn(u64) -> T) {
         match self.width {
