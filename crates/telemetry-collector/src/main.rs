@@ -1,8 +1,9 @@
 //! The command line of the collector.
 //!
-//! stdout has one line, the address; everything else goes to stderr. Exit 0 after a signal, 1 when it cannot start,
-//! 2 for wrong use.
+//! stdout of `serve` has one line, the address; that of other commands what they were asked for. Everything else goes
+//! to stderr. Exit 0 when done, 1 when something failed, 2 for wrong use.
 
+mod cli;
 mod size;
 
 use std::io::Write;
@@ -38,10 +39,21 @@ enum Command {
         #[arg(long, value_name = "FILE")]
         catalogue: Vec<PathBuf>,
     },
+    /// Answers a SELECT about the stored events.
+    Query(cli::query::Query),
+    /// Writes all stored events as they were sent.
+    Export(cli::export::Export),
+    /// Describes the HTTP interface and the SQL views.
+    Api(cli::api::Api),
 }
 
 fn main() -> ExitCode {
-    let Command::Serve { listen, data, min_free, catalogue: files } = Cli::parse().command;
+    let (listen, data, min_free, files) = match Cli::parse().command {
+        Command::Serve { listen, data, min_free, catalogue } => (listen, data, min_free, catalogue),
+        Command::Query(query) => return query.run(),
+        Command::Export(export) => return export.run(),
+        Command::Api(api) => return api.run(),
+    };
     debug_assert_eq!(size::parse("512MiB"), Ok(DEFAULT_MIN_FREE));
     let result = docker_agent().map_err(Failure::Catalogue).and_then(|catalogue| {
         let mut settings = Settings::new(listen, data, catalogue);

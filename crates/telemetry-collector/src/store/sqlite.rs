@@ -8,10 +8,12 @@ mod columns;
 mod names;
 mod open;
 mod plain;
+pub(crate) mod query;
 mod read;
 mod schema;
+mod vitals;
 mod write;
 
 pub(crate) use open::Folder;
-pub(crate) use read::{Reader, Snapshot};
+pub(crate) use read::Reader;
 pub(crate) use write::{Writer, check_free_space};

@@ -10,6 +10,7 @@ use rusqlite::{OptionalExtension, params_from_iter};
 
 use super::codec::{self, Resolve};
 use super::names::Naming;
+use super::read::failed;
 use crate::answer::range::Range;
 use crate::store::question::{Active, Cell, Cohort, Filters, Group, Key, Question, Subject, Sum, week_of};
 use crate::store::{DAY_MS, Day, StoreError};
@@ -407,8 +408,4 @@ pub(super) fn check_install_keys(by: Option<Key>, filters: &Filters) -> Result<(
         None => Ok(()),
         Some(key) => Err(StoreError::Failed(format!("installations have no {key:?}"))),
     }
-}
-
-fn failed(error: rusqlite::Error) -> StoreError {
-    StoreError::Failed(format!("read failed: {error}"))
 }
