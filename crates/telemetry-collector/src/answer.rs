@@ -53,7 +53,11 @@ pub(crate) const FILTERS: [FilterSpec; 9] = [
     filter("version", Key::Version, "Only events of this version of the tool."),
     filter("os", Key::Os, "Only events from this operating system."),
     filter("arch", Key::Arch, "Only events from this processor architecture."),
-    filter("caller", Key::Caller, "Only events of commands that a `human`, a `ci` service or an `agent` ran."),
+    filter(
+        "caller",
+        Key::Caller,
+        "Only events of commands that a `human`, a `ci` service or an `agent` ran.",
+    ),
     filter("agent", Key::Agent, "Only events of the agent with this name."),
     filter("model", Key::Model, "Only events of this model."),
     filter("tool", Key::Tool, "Only calls of this tool."),

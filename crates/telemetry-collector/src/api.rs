@@ -22,6 +22,7 @@ pub(crate) enum Operation {
     Icon,
     Track,
     View(&'static ViewSpec),
+    Filters,
     Catalogue,
     Events,
     Tail,
@@ -46,10 +47,9 @@ impl Endpoint {
 
 /// Every path that is served.
 pub(crate) fn endpoints() -> Vec<Endpoint> {
-    let views = VIEWS.iter().map(|view| Endpoint {
-        path: format!("/api/v1/{}", view.name),
-        operation: Operation::View(view),
-    });
+    let views = VIEWS
+        .iter()
+        .map(|view| Endpoint { path: format!("/api/v1/{}", view.name), operation: Operation::View(view) });
     let mut all = vec![
         Endpoint::new("/", Operation::Page),
         Endpoint::new("/assets/page.css", Operation::Style),
@@ -59,6 +59,7 @@ pub(crate) fn endpoints() -> Vec<Endpoint> {
     ];
     all.extend(views);
     all.extend([
+        Endpoint::new("/api/v1/filters", Operation::Filters),
         Endpoint::new("/api/v1/catalogue", Operation::Catalogue),
         Endpoint::new("/api/v1/events", Operation::Events),
         Endpoint::new("/api/v1/events/stream", Operation::Tail),
@@ -125,7 +126,7 @@ pub(crate) const REFUSALS: [(u16, &str, &str); 11] = [
     (413, "`body_too_large`, `too_many_records`", "The body or the number of records is over the limit."),
     (415, "`unsupported_media_type`", "The body is not JSON, or it is compressed."),
     (421, "`wrong_host`", "The request is addressed to another host."),
-    (429, "`rate_limited`", "Too many requests; `Retry-After` says how many seconds to wait."),
+    (429, "`too_many_requests`", "Too many requests; `Retry-After` says how many seconds to wait."),
     (431, "", "The request's head is too large."),
     (500, "`internal`", "The collector failed; its own log has the same `request_id`."),
     (
@@ -145,6 +146,13 @@ impl Operation {
             Self::Page | Self::Style | Self::Script | Self::Icon => return None,
             Self::Track => track(),
             Self::View(view) => of_view(view),
+            Self::Filters => Description::get(
+                "filters",
+                "The values that each filter can have: all that ever arrived, sorted.",
+                "application/json",
+                schema::object(FILTERS.iter().map(|filter| (filter.name, schema::list(schema::text())))),
+            )
+            .refusing(&[400, 503]),
             Self::Catalogue => catalogue(),
             Self::Events => events(),
             Self::Tail => tail(),

@@ -141,7 +141,8 @@ fn heading(out: &mut String) {
 
 fn line(out: &mut String, event: &EventRow) {
     let properties = serde_json::to_string(&event.properties).unwrap_or_default();
-    let (row, id, at) = (event.row.to_string(), event.event_id.to_string(), event.event_timestamp.to_string());
+    let (row, id, at) =
+        (event.row.to_string(), event.event_id.to_string(), event.event_timestamp.to_string());
     let fields = [
         Field::Number(&row),
         Field::Text(&id),

@@ -148,7 +148,8 @@ mod tests {
         let mut text = Exposition::default();
         text.commits(&commits);
         let text = text.finish();
-        for line in ["{le=\"0.00025\"} 1", "{le=\"0.0005\"} 2", "{le=\"5\"} 2", "{le=\"+Inf\"} 3", "_count 3"] {
+        for line in ["{le=\"0.00025\"} 1", "{le=\"0.0005\"} 2", "{le=\"5\"} 2", "{le=\"+Inf\"} 3", "_count 3"]
+        {
             assert!(text.contains(line), "{line} in {text}");
         }
     }

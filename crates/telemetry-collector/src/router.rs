@@ -17,9 +17,9 @@ use crate::routes::{assets, catalogue, events, health, metrics, openapi, page, s
 
 pub(crate) fn router(app: App) -> Router {
     let requests = Arc::clone(&app.requests);
-    let routes = endpoints().into_iter().fold(Router::new(), |routes, endpoint| {
-        routes.route(&endpoint.path, handler(endpoint.operation))
-    });
+    let routes = endpoints()
+        .into_iter()
+        .fold(Router::new(), |routes, endpoint| routes.route(&endpoint.path, handler(endpoint.operation)));
     routes
         .method_not_allowed_fallback(async || {
             ApiError::new(
@@ -44,6 +44,7 @@ fn handler(operation: Operation) -> MethodRouter<App> {
         Operation::View(spec) => {
             get(async move |State(app): State<App>, params: Params| view::answer(app, params, spec).await)
         }
+        Operation::Filters => get(view::filters),
         Operation::Catalogue => get(catalogue::show),
         Operation::Events => get(events::list),
         Operation::Tail => get(stream::tail),

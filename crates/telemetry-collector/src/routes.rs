@@ -2,8 +2,8 @@
 
 pub(crate) mod access;
 pub(crate) mod assets;
-pub(crate) mod error;
 pub(crate) mod catalogue;
+pub(crate) mod error;
 pub(crate) mod events;
 pub(crate) mod format;
 pub(crate) mod health;

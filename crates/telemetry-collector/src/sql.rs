@@ -5,7 +5,7 @@ use std::io::{self, Write};
 use std::path::Path;
 use std::time::Duration;
 
-use serde_json::{Map, Value};
+use serde::{Serialize, Serializer};
 
 use crate::answer::csv::{self, Field};
 use crate::export::ReadError;
@@ -94,7 +94,7 @@ pub fn query(data: &Path, sql: &str, limits: QueryLimits) -> Result<QueryAnswer,
         rows.push(row);
         true
     };
-    query::run(&folder, sql, limits.time, |names| *columns = names, each).map_err(|error| match error {
+    query::run(&folder, sql, limits.time, |names| *columns = told_apart(names), each).map_err(|error| match error {
         SqlError::Asked(message) => ReadError::Asked(message),
         SqlError::TooSlow(_) => ReadError::Asked(format!(
             "{error}; ask for fewer days (`event_timestamp` is the fastest to filter by), or raise --timeout"
@@ -102,6 +102,17 @@ pub fn query(data: &Path, sql: &str, limits: QueryLimits) -> Result<QueryAnswer,
         SqlError::Store(error) => error.into(),
     })?;
     Ok(answer)
+}
+
+/// Names for columns of which several have one name, as `SELECT a.n, b.n` makes them: an object has each once.
+fn told_apart(names: Vec<String>) -> Vec<String> {
+    let mut apart: Vec<String> = Vec::with_capacity(names.len());
+    for name in names {
+        let numbered = (1..).map(|n| format!("{name}:{n}"));
+        let mut choices = std::iter::once(name.clone()).chain(numbered);
+        apart.extend(choices.find(|choice| !apart.contains(choice)));
+    }
+    apart
 }
 
 fn size(value: &SqlValue) -> usize {
@@ -136,7 +147,7 @@ impl QueryAnswer {
                 out.write_all(text.as_bytes())?;
             }
             QueryFormat::Json => {
-                let rows: Vec<Value> = self.objects().collect();
+                let rows: Vec<Object<'_>> = self.objects().collect();
                 serde_json::to_writer(&mut *out, &rows)?;
                 out.write_all(b"\n")?;
             }
@@ -150,17 +161,17 @@ impl QueryAnswer {
         out.flush()
     }
 
-    fn objects(&self) -> impl Iterator<Item = Value> {
-        self.rows.iter().map(|row| {
-            let pairs = self.columns.iter().cloned().zip(row.iter().map(as_json));
-            Value::Object(pairs.collect::<Map<_, _>>())
-        })
+    fn objects(&self) -> impl Iterator<Item = Object<'_>> {
+        self.rows.iter().map(|row| Object { columns: &self.columns, row })
     }
 
     /// Columns as wide as their widest cell, numbers to the right.
     fn table(&self) -> String {
-        let cells: Vec<Vec<String>> =
-            self.rows.iter().map(|row| row.iter().map(|value| shortened(&printable(&shown(value)))).collect()).collect();
+        let cells: Vec<Vec<String>> = self
+            .rows
+            .iter()
+            .map(|row| row.iter().map(|value| shortened(&printable(&shown(value)))).collect())
+            .collect();
         let headings: Vec<String> = self.columns.iter().map(|name| shortened(&printable(name))).collect();
         let width = |at: usize| {
             let column = cells.iter().map(|row| &row[at]).chain([&headings[at]]);
@@ -173,7 +184,11 @@ impl QueryAnswer {
             let mut text = String::new();
             for (at, cell) in cells.iter().enumerate() {
                 let width = widths[at];
-                let _ = if right(at) { write!(text, "{cell:>width$}  ") } else { write!(text, "{cell:<width$}  ") };
+                let _ = if right(at) {
+                    write!(text, "{cell:>width$}  ")
+                } else {
+                    write!(text, "{cell:<width$}  ")
+                };
             }
             out.push_str(text.trim_end());
             out.push('\n');
@@ -196,13 +211,27 @@ fn shown(value: &SqlValue) -> String {
     }
 }
 
-fn as_json(value: &SqlValue) -> Value {
-    match value {
-        SqlValue::Null => Value::Null,
-        SqlValue::Integer(number) => (*number).into(),
-        SqlValue::Real(number) => serde_json::Number::from_f64(*number).map_or(Value::Null, Value::Number),
-        SqlValue::Text(text) => text.as_str().into(),
-        SqlValue::Blob(bytes) => hex(bytes).into(),
+/// A row as a JSON object, in the order of its columns.
+struct Object<'a> {
+    columns: &'a [String],
+    row: &'a [SqlValue],
+}
+
+impl Serialize for Object<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_map(self.columns.iter().zip(self.row))
+    }
+}
+
+impl Serialize for SqlValue {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        match self {
+            Self::Null => serializer.serialize_none(),
+            Self::Integer(number) => serializer.serialize_i64(*number),
+            Self::Real(number) => serializer.serialize_f64(*number),
+            Self::Text(text) => serializer.serialize_str(text),
+            Self::Blob(bytes) => serializer.serialize_str(&hex(bytes)),
+        }
     }
 }
 

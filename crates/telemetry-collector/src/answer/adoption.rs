@@ -138,10 +138,10 @@ impl Times {
         windows.extend(range.days().map(|day| Range { from: day, to: day }));
         let days = windows.len() - 1;
         let mondays = (week_of(range.from)..=range.to).step_by(7);
-        windows.extend(
-            mondays
-                .map(|monday| Range { from: monday.max(range.from), to: range.to.min(monday.saturating_add(6)) }),
-        );
+        windows.extend(mondays.map(|monday| Range {
+            from: monday.max(range.from),
+            to: range.to.min(monday.saturating_add(6)),
+        }));
         Self { windows, days }
     }
 }
@@ -232,8 +232,7 @@ fn version_rows(range: Range, versions: &[(Arc<str>, Vec<u64>)], whole: &[u64]) 
             days_to_half: first.filter(|at| *at > 0).zip(half).map(|(first, half)| (half - first) as u64),
         }
     };
-    let mut rows: Vec<Version> =
-        versions.iter().filter(|(_, counts)| counts[0] > 0).map(row).collect();
+    let mut rows: Vec<Version> = versions.iter().filter(|(_, counts)| counts[0] > 0).map(row).collect();
     most_first(&mut rows, |row| (row.installs, Arc::clone(&row.version)));
     rows
 }

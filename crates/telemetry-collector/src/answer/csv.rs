@@ -61,7 +61,10 @@ mod tests {
     #[test]
     fn fields_are_quoted_as_the_rfc_says() {
         assert_eq!(of(&["a", "", "b c"]), "a,,b c\r\n");
-        assert_eq!(of(&["a,b", "say \"x\"", "two\r\nlines"]), "\"a,b\",\"say \"\"x\"\"\",\"two\r\nlines\"\r\n");
+        assert_eq!(
+            of(&["a,b", "say \"x\"", "two\r\nlines"]),
+            "\"a,b\",\"say \"\"x\"\"\",\"two\r\nlines\"\r\n"
+        );
     }
 
     #[test]

@@ -22,7 +22,7 @@ pub(crate) static VIEW: ViewSpec = ViewSpec {
     ask: |view, scope| ask(view, scope),
 };
 
-static TABLES: [TableSpec; 5] = [
+static TABLES: [TableSpec; 6] = [
     TableSpec::new::<Totals>("totals", Shape::Object, "All arrivals of the range."),
     TableSpec::new::<Reason>("rejected", Shape::List, "Why records were refused, the most frequent first."),
     TableSpec::new::<Kind>(
@@ -36,6 +36,7 @@ static TABLES: [TableSpec; 5] = [
         Shape::Fact,
         "What installations say of themselves, over all time; the range does not apply.",
     ),
+    TableSpec::new::<Kept>("kept", Shape::Fact, "The days that events are kept of."),
 ];
 
 rows! {
@@ -51,7 +52,7 @@ rows! {
         rejected: u64,
         /// The share of the records that was refused.
         rejected_share: Quotient,
-        /// Accepted records that were older than a day.
+        /// Accepted records that arrived on a later day than they are of.
         late: u64,
         /// Accepted records of clients whose clock was more than 10 minutes off.
         clock_off: u64,
@@ -94,7 +95,7 @@ rows! {
         duplicates: u64,
         /// Records refused with a reason.
         rejected: u64,
-        /// Accepted records that were older than a day.
+        /// Accepted records that arrived on a later day than they are of.
         late: u64,
     }
 
@@ -117,6 +118,16 @@ rows! {
         /// Recorded, not given up and not stored, at least 0: what is still on its way.
         outstanding: u64,
     }
+
+    /// What is kept.
+    struct Kept[0] {
+        /// The day of the oldest event.
+        first_day: Option<Date>,
+        /// The day of the newest event.
+        last_day: Option<Date>,
+        /// The row of the newest event.
+        last_row: u64,
+    }
 }
 
 fn ask(view: &mut dyn View, scope: &Scope) -> Result<Vec<Table>, StoreError> {
@@ -137,7 +148,13 @@ fn ask(view: &mut dyn View, scope: &Scope) -> Result<Vec<Table>, StoreError> {
     let mut rejected: Vec<Reason> =
         reasons.into_iter().map(|(code, records)| Reason { code, records }).collect();
     most_first(&mut rejected, |row| (row.records, Arc::clone(&row.code)));
-    let kind = |([fate, code, property, version], n): ([Arc<str>; 4], u64)| Kind { fate, code, property, version, n };
+    let kind = |([fate, code, property, version], n): ([Arc<str>; 4], u64)| Kind {
+        fate,
+        code,
+        property,
+        version,
+        n,
+    };
     let mut kinds: Vec<Kind> = kinds.into_iter().map(kind).collect();
     most_first(&mut kinds, |row| {
         (row.n, [&row.fate, &row.code, &row.property, &row.version].map(Arc::clone))
@@ -148,13 +165,20 @@ fn ask(view: &mut dyn View, scope: &Scope) -> Result<Vec<Table>, StoreError> {
         .map(|day| OnDay::new(day, by_day.get(&day).map_or(&[], |arrivals| arrivals.as_slice())))
         .collect();
     let all: Vec<&Arrival> = arrivals.iter().collect();
-    let [totals_spec, rejected_spec, arrivals_spec, days_spec, clients_spec] = &TABLES;
+    let [totals_spec, rejected_spec, arrivals_spec, days_spec, clients_spec, kept_spec] = &TABLES;
+    let span = view.span()?;
+    let kept = Kept {
+        first_day: span.map(|span| Date(span.from)),
+        last_day: span.map(|span| Date(span.to)),
+        last_row: u64::try_from(view.last_row()?).unwrap_or_default(),
+    };
     Ok(vec![
         totals_spec.fill([&Totals::new(&all)]),
         rejected_spec.fill(&rejected),
         arrivals_spec.fill(&kinds),
         days_spec.fill(&days),
         clients_spec.fill([&Clients::new(view.losses()?)]),
+        kept_spec.fill([&kept]),
     ])
 }
 

@@ -67,10 +67,7 @@ fn ask(view: &mut dyn View, scope: &Scope) -> Result<Vec<Table>, StoreError> {
     let installs = active.first().and_then(|all| all.installs.first()).copied().unwrap_or_default();
     let rows: Vec<Row> = cohorts.iter().flat_map(rows_of).collect();
     let [totals_spec, cohorts_spec] = &TABLES;
-    Ok(vec![
-        totals_spec.fill([&Totals::new(installs, new, &cohorts, scope.range)]),
-        cohorts_spec.fill(&rows),
-    ])
+    Ok(vec![totals_spec.fill([&Totals::new(installs, new, &cohorts, scope.range)]), cohorts_spec.fill(&rows)])
 }
 
 fn rows_of(cohort: &Cohort) -> impl Iterator<Item = Row> {

@@ -56,6 +56,8 @@ rows! {
         p95_ms: Option<u64>,
         /// 99 of 100 ended sessions were shorter.
         p99_ms: Option<u64>,
+        /// Time of all ended sessions together.
+        total_ms: u64,
         /// User messages that were answered, of ended sessions.
         turns: u64,
         /// Mean number of turns of an ended session.
@@ -125,7 +127,7 @@ rows! {
     }
 }
 
-const SUMS: [Sum; 4] = [Sum::Turns, Sum::ToolCalls, Sum::ToolErrors, Sum::Errors];
+const SUMS: [Sum; 5] = [Sum::Turns, Sum::ToolCalls, Sum::ToolErrors, Sum::Errors, Sum::DurationMs];
 
 /// Sessions, added up.
 #[derive(Debug, Clone, Default)]
@@ -133,7 +135,7 @@ struct Tallied {
     started: u64,
     ends: Ends,
     /// In the order of [`SUMS`].
-    sums: [u64; 4],
+    sums: [u64; 5],
     durations: Histogram,
 }
 
@@ -184,11 +186,8 @@ fn ask(view: &mut dyn View, scope: &Scope) -> Result<Vec<Table>, StoreError> {
 
 fn failures(view: &mut dyn View, scope: &Scope) -> Result<Vec<Failure>, StoreError> {
     let question = scope.of(Subject::SessionError).by([Key::Error]).adding([Sum::Errors]);
-    let row = |group: Group| Failure {
-        error: name(&group.keys[0]),
-        sessions: group.count,
-        errors: group.sums[0],
-    };
+    let row =
+        |group: Group| Failure { error: name(&group.keys[0]), sessions: group.count, errors: group.sums[0] };
     let mut rows: Vec<Failure> = view.groups(&question)?.into_iter().map(row).collect();
     most_first(&mut rows, |row| (row.errors, Arc::clone(&row.error)));
     Ok(rows)
@@ -196,7 +195,7 @@ fn failures(view: &mut dyn View, scope: &Scope) -> Result<Vec<Failure>, StoreErr
 
 impl Totals {
     fn new(some: &Tallied, installs: u64) -> Self {
-        let [turns, tool_calls, tool_errors, errors] = some.sums;
+        let [turns, tool_calls, tool_errors, errors, total_ms] = some.sums;
         let [p50_ms, p95_ms, p99_ms] = [50, 95, 99].map(|percent| some.durations.percentile(percent));
         let Ends { all, completed, failed, cancelled, limit } = some.ends;
         Self {
@@ -210,6 +209,7 @@ impl Totals {
             p50_ms,
             p95_ms,
             p99_ms,
+            total_ms,
             turns,
             turns_per_session: Quotient::of(turns, all),
             tool_calls,

@@ -16,8 +16,10 @@ pub(crate) fn document() -> Value {
     let mut schemas: Map<String, Value> =
         VIEWS.iter().map(|view| (format!("{}Answer", view.name), schema::answer(view))).collect();
     schemas.extend(schema::named().map(|(name, schema)| (name.to_owned(), schema)));
-    let responses: Map<String, Value> =
-        REFUSALS.iter().map(|(status, codes, about)| (refusal_name(*status), refusal(*status, codes, about))).collect();
+    let responses: Map<String, Value> = REFUSALS
+        .iter()
+        .map(|(status, codes, about)| (refusal_name(*status), refusal(*status, codes, about)))
+        .collect();
     json!({
         "openapi": "3.1.0",
         "info": {

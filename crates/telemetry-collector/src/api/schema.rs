@@ -100,7 +100,7 @@ pub(super) fn named() -> [(&'static str, Value); 3] {
             ("since", text()),
         ])
     };
-    let event = object([
+    let mut event = object([
         ("event", text()),
         ("about", text()),
         ("why", text()),
@@ -108,6 +108,8 @@ pub(super) fn named() -> [(&'static str, Value); 3] {
         ("review", date()),
         ("fields", list(field())),
     ]);
+    // What tells apart several events of one name.
+    event["properties"]["action"] = text();
     [
         (
             "Error",

@@ -7,7 +7,7 @@ use super::error::ApiError;
 use super::format::Format;
 use crate::answer::range::Range;
 use crate::answer::table::TableSpec;
-use crate::answer::{FILTERS, FilterSpec, Scope, ViewSpec};
+use crate::answer::{FILTERS, FilterSpec, Scope, VIEWS, ViewSpec};
 use crate::store::UnixMs;
 use crate::store::question::Filters;
 
@@ -42,7 +42,7 @@ impl Params {
             let Some(index) = names.iter().position(|known| *known == name) else {
                 return Err(match FILTERS.iter().find(|filter| filter.name == name) {
                     Some(filter) => ApiError::unservable(what, filter.name, "it takes no filters"),
-                    None => unknown(what, names.iter().copied()),
+                    None => unknown(what, &names),
                 });
             };
             if values[index].replace(value).is_some() {
@@ -127,9 +127,12 @@ fn table_of(view: &ViewSpec, name: Option<&str>, format: Format) -> Result<&'sta
     }
 }
 
-fn unknown<'a>(what: &str, names: impl Iterator<Item = &'a str>) -> ApiError {
-    let names = names.collect::<Vec<_>>().join(", ");
-    ApiError::bad_query(format!("a parameter is not known here; besides filters, {what} takes {names}"))
+fn unknown(what: &str, names: &[&str]) -> ApiError {
+    let filters = VIEWS.iter().find(|view| view.name == what).map_or(&[][..], |view| view.serves);
+    let filters = FILTERS.iter().filter(|filter| filters.contains(&filter.key)).map(|filter| filter.name);
+    let names: Vec<&str> = names.iter().copied().chain(filters).collect();
+    let names = if names.is_empty() { "none".to_owned() } else { names.join(", ") };
+    ApiError::bad_query(format!("a parameter is not known here; {what} takes {names}"))
 }
 
 fn twice(name: &str) -> ApiError {

@@ -45,9 +45,9 @@ pub(crate) async fn tail(
         Some(row) => app.read(move |view| missed_since(view, row)).await?,
         None => (Vec::new(), None),
     };
-    let live = live.filter_map(|item| std::future::ready(item.ok())).flat_map(move |event| {
-        stream::iter(next_after(&mut last, &event))
-    });
+    let live = live
+        .filter_map(|item| std::future::ready(item.ok()))
+        .flat_map(move |event| stream::iter(next_after(&mut last, &event)));
     let mut ending = app.ending.clone();
     let end = async move {
         let _ = ending.wait_for(|ending| *ending).await;
@@ -73,18 +73,23 @@ fn missed_since(view: &mut dyn View, row: i64) -> Result<(Vec<Event>, Option<i64
 
 /// A stored event for a reader that has seen everything up to `last`: nothing if it was replayed, and after a gap if
 /// the reader was too slow for those in between.
-///
-/// Rows are given out without holes, so they tell how many are missing; the channel's own count would include replayed
-/// ones.
 fn next_after(last: &mut Option<i64>, event: &EventRow) -> Vec<Event> {
-    let missed = match *last {
-        Some(last) if event.row <= last => return Vec::new(),
-        Some(last) => u64::try_from(event.row - last - 1).unwrap_or_default(),
-        None => 0,
-    };
+    let Some(missed) = missed_before(*last, event.row) else { return Vec::new() };
     *last = Some(event.row);
     let gap = (missed > 0).then(|| gap(missed));
     gap.into_iter().chain([record(event)]).collect()
+}
+
+/// How many rows a reader that has seen everything up to `last` has missed when it gets `row`; `None` when it has seen
+/// that one, too.
+///
+/// Rows are given out without holes, so they tell how many are missing. The channel's own count would not do: it
+/// includes rows that were replayed.
+fn missed_before(last: Option<i64>, row: i64) -> Option<u64> {
+    match last {
+        None => Some(0),
+        Some(last) => u64::try_from(row.saturating_sub(last).saturating_sub(1)).ok(),
+    }
 }
 
 fn gap(missed: u64) -> Event {
@@ -95,4 +100,18 @@ fn record(event: &EventRow) -> Event {
     let id = event.row.to_string();
     let data = serde_json::to_string(event).unwrap_or_default();
     Event::default().event("record").id(id).data(data)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::missed_before;
+
+    #[test]
+    fn a_row_is_news_once_and_tells_what_is_missing_before_it() {
+        assert_eq!(missed_before(None, 7), Some(0));
+        assert_eq!(missed_before(Some(6), 7), Some(0));
+        assert_eq!(missed_before(Some(3), 7), Some(3));
+        assert_eq!(missed_before(Some(7), 7), None);
+        assert_eq!(missed_before(Some(9), 7), None);
+    }
 }

@@ -1,15 +1,19 @@
-//! `GET /api/v1/VIEW`: one handler for every view, see [`crate::answer::VIEWS`].
+//! `GET /api/v1/VIEW`: one handler for every view, see [`crate::answer::VIEWS`]; and what they can be filtered by.
+
+use std::collections::BTreeMap;
 
 use axum::Json;
+use axum::extract::State;
 use axum::response::{IntoResponse, Response};
 
 use super::error::ApiError;
 use super::format::{Format, as_ndjson, table_as_csv};
 use super::query::Params;
 use crate::answer::range::show;
-use crate::answer::{Answer, ViewSpec};
+use crate::answer::{Answer, FILTERS, ViewSpec};
 use crate::app::App;
-use crate::store::day_of;
+use crate::store::question::{Filters, Key, Question, Subject, View};
+use crate::store::{StoreError, day_of};
 
 pub(crate) async fn answer(app: App, params: Params, spec: &'static ViewSpec) -> Result<Response, ApiError> {
     let now_ms = app.now_ms();
@@ -35,4 +39,32 @@ pub(crate) async fn answer(app: App, params: Params, spec: &'static ViewSpec) ->
             Err(ApiError::bad_query(format!("{} has the table {} only {only}", spec.name, asked.table)))
         }
     }
+}
+
+/// `GET /api/v1/filters`: the values that each filter can have.
+pub(crate) async fn filters(State(app): State<App>, params: Params) -> Result<Response, ApiError> {
+    let [] = params.take("filters", [])?;
+    Ok(Json(app.read(values).await?).into_response())
+}
+
+fn values(view: &mut dyn View) -> Result<BTreeMap<&'static str, Vec<String>>, StoreError> {
+    let mut all = BTreeMap::new();
+    for filter in FILTERS {
+        let values = match filter.key {
+            // Sessions, tools and models have actions, too; those are no commands.
+            Key::Action => commands(view)?,
+            key => view.values(key)?.iter().map(ToString::to_string).collect(),
+        };
+        all.insert(filter.name, values);
+    }
+    Ok(all)
+}
+
+fn commands(view: &mut dyn View) -> Result<Vec<String>, StoreError> {
+    let Some(range) = view.span()? else { return Ok(Vec::new()) };
+    let question = Question::count(Subject::Command, range, &Filters::default()).by([Key::Action]);
+    let mut names: Vec<String> =
+        view.groups(&question)?.iter().map(|group| group.keys[0].text().to_owned()).collect();
+    names.sort_unstable();
+    Ok(names)
 }

@@ -104,7 +104,8 @@ pub(super) fn tables(
     let sessions = sessions(view, scope)?;
     let row = |version: &String| {
         let version: Arc<str> = version.as_str().into();
-        let installs = installs.iter().find(|(known, _)| *known == version).map_or(0, |(_, counts)| counts[0]);
+        let installs =
+            installs.iter().find(|(known, _)| *known == version).map_or(0, |(_, counts)| counts[0]);
         let of = |calls: &ByVersion<Calls>| calls.get(&version).cloned().unwrap_or_default();
         let sessions = sessions.get(&version).copied().unwrap_or_default();
         Compared::new(version.clone(), installs, &of(&commands), &of(&tools), sessions)

@@ -107,9 +107,9 @@ fn authorize(context: AuthContext<'_>) -> Authorization {
 fn asked(error: rusqlite::Error, limit: Duration) -> SqlError {
     match error.sqlite_error_code() {
         Some(ErrorCode::OperationInterrupted) => SqlError::TooSlow(limit),
-        Some(ErrorCode::AuthorizationForStatementDenied) => {
-            SqlError::Asked("only SELECT is answered here: nothing can be written, attached or set".to_owned())
-        }
+        Some(ErrorCode::AuthorizationForStatementDenied) => SqlError::Asked(
+            "only SELECT is answered here: nothing can be written, attached or set".to_owned(),
+        ),
         _ => SqlError::Asked(match error {
             rusqlite::Error::SqlInputError { msg, sql, offset, .. } => {
                 let at = usize::try_from(offset).ok().and_then(|at| sql.get(at..)).unwrap_or_default();
@@ -152,9 +152,8 @@ impl Resolve for Names {
 }
 
 fn add_functions(conn: &Connection) -> rusqlite::Result<()> {
-    let flags = FunctionFlags::SQLITE_UTF8
-        | FunctionFlags::SQLITE_DETERMINISTIC
-        | FunctionFlags::SQLITE_INNOCUOUS;
+    let flags =
+        FunctionFlags::SQLITE_UTF8 | FunctionFlags::SQLITE_DETERMINISTIC | FunctionFlags::SQLITE_INNOCUOUS;
     conn.create_scalar_function("uuid_text", 1, flags, |context| {
         let bytes: Option<[u8; 16]> = context.get(0)?;
         Ok(bytes.map(|bytes| Uuid::from_bytes(bytes).to_string()))

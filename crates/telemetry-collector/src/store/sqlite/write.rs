@@ -16,7 +16,7 @@ use super::names::{KnownNames, Naming, Numbering, Numbers, OTHER};
 use super::open::Folder;
 use super::read::{RowQuery, read_row};
 use crate::catalogue::{CheckedValue, ClientCounters};
-use crate::store::{Batch, DAY_MS, Day, EventRow, NewEvent, OpenError, StoreError, Stored, day_of};
+use crate::store::{Batch, Day, EventRow, NewEvent, OpenError, StoreError, Stored, day_of};
 
 const ENV_NAMES: [(&str, &str); 5] = [
     ("version", "version"),
@@ -141,11 +141,11 @@ impl Group<'_> {
             stored.accepted += 1;
             stored.rows.push(Arc::new(row));
             self.counts.raise(day, "accepted", "", 0, 0);
-            if i64::try_from(event.timestamp_ms).is_ok_and(|at| batch.received_ms - at > DAY_MS) {
-                self.counts.raise(day, "late", "", 0, version);
+            if i64::try_from(event.timestamp_ms).is_ok_and(|at| day > day_of(at)) {
+                self.counts.raise(day, "late", "", 0, 0);
             }
             if event.clock_off {
-                self.counts.raise(day, "clock_off", "", 0, version);
+                self.counts.raise(day, "clock_off", "", 0, 0);
             }
             self.count_dropped(day, event, version)?;
         }

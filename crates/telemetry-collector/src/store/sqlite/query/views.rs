@@ -29,8 +29,11 @@ const fn column(name: &'static str, expression: &'static str, about: &'static st
 impl SqlView {
     /// The statement that makes it.
     pub(super) fn create(&self) -> String {
-        let columns: Vec<String> =
-            self.columns.iter().map(|column| format!("{} AS \"{}\"", column.expression, column.name)).collect();
+        let columns: Vec<String> = self
+            .columns
+            .iter()
+            .map(|column| format!("{} AS \"{}\"", column.expression, column.name))
+            .collect();
         format!("CREATE TEMP VIEW \"{}\" AS SELECT {} FROM {}", self.name, columns.join(", "), self.from)
     }
 }
@@ -89,13 +92,33 @@ pub(crate) const VIEWS: [SqlView; 4] = [
 const EVENTS: [SqlColumn; 43] = [
     column("row", "e.id", "The order of arrival."),
     column("event_id", "uuid_text(e.event_id)", "The event's own id."),
-    column("time", "strftime('%Y-%m-%d %H:%M:%f', e.ts_ms / 1000.0, 'unixepoch')", "The client's timestamp, UTC."),
+    column(
+        "time",
+        "strftime('%Y-%m-%d %H:%M:%f', e.ts_ms / 1000.0, 'unixepoch')",
+        "The client's timestamp, UTC.",
+    ),
     column("day", "date(e.ts_ms / 1000, 'unixepoch')", "The UTC day of the client's timestamp."),
-    column("event_timestamp", "e.ts_ms", "The client's timestamp in Unix milliseconds; the fastest to filter by."),
-    column("event", "(SELECT name FROM main.dict WHERE id = e.event)", "`command`, `session`, `tool`, `token`."),
-    column("action", "(SELECT name FROM main.dict WHERE id = e.action)", "The command, or what a session did."),
+    column(
+        "event_timestamp",
+        "e.ts_ms",
+        "The client's timestamp in Unix milliseconds; the fastest to filter by.",
+    ),
+    column(
+        "event",
+        "(SELECT name FROM main.dict WHERE id = e.event)",
+        "`command`, `session`, `tool`, `token`.",
+    ),
+    column(
+        "action",
+        "(SELECT name FROM main.dict WHERE id = e.action)",
+        "The command, or what a session did.",
+    ),
     column("source", "(SELECT name FROM main.dict WHERE id = v.source)", "The tool that sent it."),
-    column("user_uuid", "(SELECT uuid_text(uuid) FROM main.install WHERE id = e.install)", "The installation."),
+    column(
+        "user_uuid",
+        "(SELECT uuid_text(uuid) FROM main.install WHERE id = e.install)",
+        "The installation.",
+    ),
     column("version", "(SELECT name FROM main.dict WHERE id = v.version)", "The tool's version."),
     column("os", "(SELECT name FROM main.dict WHERE id = v.os)", "The operating system."),
     column("arch", "(SELECT name FROM main.dict WHERE id = v.arch)", "The processor architecture."),
@@ -112,8 +135,16 @@ const EVENTS: [SqlColumn; 43] = [
     column("model_provider", "(SELECT name FROM main.dict WHERE id = e.provider)", "Who runs the model."),
     column("model_name", "(SELECT name FROM main.dict WHERE id = e.model)", "The model."),
     column("tool_name", "(SELECT name FROM main.dict WHERE id = e.tool)", "The tool."),
-    column("tool_kind", "(SELECT name FROM main.dict WHERE id = e.tool_kind)", "`builtin`, `mcp`, `script`, `agent`."),
-    column("purpose", "(SELECT name FROM main.dict WHERE id = e.purpose)", "`turn`, `title` or `compaction`."),
+    column(
+        "tool_kind",
+        "(SELECT name FROM main.dict WHERE id = e.tool_kind)",
+        "`builtin`, `mcp`, `script`, `agent`.",
+    ),
+    column(
+        "purpose",
+        "(SELECT name FROM main.dict WHERE id = e.purpose)",
+        "`turn`, `title` or `compaction`.",
+    ),
     column("outcome", "(SELECT name FROM main.dict WHERE id = e.outcome)", "How a call or a session ended."),
     column("error", "(SELECT name FROM main.dict WHERE id = e.error)", "The error class."),
     column("is_success", "e.is_success", "1 or 0."),
@@ -132,6 +163,10 @@ const EVENTS: [SqlColumn; 43] = [
     column("tool_errors", "e.tool_errors", "Tool calls of a session that failed."),
     column("error_count", "e.error_count", "Errors of a session."),
     column("flags", "flags_json(e.flags)", "The flags of a command, a JSON array; see `json_each`."),
-    column("errors", "errors_json(e.errors)", "The error classes of a session with a count each, a JSON object."),
+    column(
+        "errors",
+        "errors_json(e.errors)",
+        "The error classes of a session with a count each, a JSON object.",
+    ),
     column("extra", "extra_json(e.extra)", "Properties of other tools that have no column, a JSON object."),
 ];
