@@ -28,10 +28,6 @@ pub(crate) struct Histogram {
 }
 
 impl Histogram {
-    pub(crate) fn add(&mut self, bucket: u16) {
-        self.add_many(bucket, 1);
-    }
-
     /// Adds a bucket's count.
     pub(crate) fn add_many(&mut self, bucket: u16, count: u64) {
         *self.counts.entry(bucket).or_default() += count;
@@ -43,11 +39,6 @@ impl Histogram {
         for (bucket, count) in &other.counts {
             self.add_many(*bucket, *count);
         }
-    }
-
-    /// How many samples there are.
-    pub(crate) fn total(&self) -> u64 {
-        self.total
     }
 
     /// The nearest-rank percentile in milliseconds, `None` without samples.
@@ -86,7 +77,7 @@ mod tests {
         let mut histogram = Histogram::default();
         assert_eq!(histogram.percentile(50), None);
         for ms in 1..=100 {
-            histogram.add(bucket_of(ms));
+            histogram.add_many(bucket_of(ms), 1);
         }
         let shown = [50, 95, 99, 100].map(|p| histogram.percentile(p).unwrap() as f64);
         for (shown, exact) in shown.into_iter().zip([50.0, 95.0, 99.0, 100.0]) {

@@ -1,7 +1,7 @@
 //! The command line of the collector.
 //!
-//! stdout has one line, the address; everything else goes to stderr. Exit 0 after a signal, 1 when it cannot start,
-//! 2 for wrong use.
+//! stdout of `serve` has one line, the address; that of other commands what they were asked for. Everything else goes
+//! to stderr. Exit 0 when done, 1 when something failed, 2 for wrong use.
 
 mod cli;
 mod size;
@@ -44,6 +44,12 @@ enum Command {
         #[arg(long, value_name = "N", default_value_t = DEFAULT_RAW_DAYS, value_parser = clap::value_parser!(u16).range(1..))]
         raw_days: u16,
     },
+    /// Answers a SELECT about the stored events.
+    Query(cli::query::Query),
+    /// Writes all stored events as they were sent.
+    Export(cli::export::Export),
+    /// Describes the HTTP interface and the SQL views.
+    Api(cli::api::Api),
     /// Says whether everything in a data folder fits together.
     Check(cli::maintenance::FolderArgs),
     /// Makes everything again that is derived from events.
@@ -63,6 +69,9 @@ fn main() -> ExitCode {
         Command::Rebuild(args) => return cli::maintenance::rebuild(&args),
         Command::Backup(args) => return cli::maintenance::back_up(&args),
         Command::Forget(args) => return cli::maintenance::forget(&args),
+        Command::Query(query) => return query.run(),
+        Command::Export(export) => return export.run(),
+        Command::Api(api) => return api.run(),
     };
     debug_assert_eq!(size::parse("512MiB"), Ok(DEFAULT_MIN_FREE));
     let result = docker_agent().map_err(Failure::Catalogue).and_then(|catalogue| {

@@ -15,7 +15,13 @@ const ONLY_IN: [(&str, &[&str]); 12] = [
     ("cargo_metadata", &["xtask/src/tidy/boundaries", "xtask/src/workspace"]),
     (
         "clap",
-        &["crates/docker-agent/src", "crates/telemetry-collector/src/cli", "crates/telemetry-collector/src/main", "examples/acme/src", "xtask/src"],
+        &[
+            "crates/docker-agent/src",
+            "crates/telemetry-collector/src/cli",
+            "crates/telemetry-collector/src/main",
+            "examples/acme/src",
+            "xtask/src",
+        ],
     ),
     ("hyper", &["crates/telemetry-collector/src/server"]),
     ("hyper_util", &["crates/telemetry-collector/src/server"]),

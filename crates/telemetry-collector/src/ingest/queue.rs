@@ -5,9 +5,11 @@
 
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
+use std::time::Instant;
 
 use tokio::sync::{broadcast, mpsc, oneshot};
 
+use crate::metrics::Commits;
 use crate::report;
 use crate::store::sqlite::{Job as Chore, Writer};
 use crate::store::{Batch, EventRow, StoreError, Stored};
@@ -35,6 +37,7 @@ struct Job {
 pub(crate) struct Queue {
     jobs: mpsc::Sender<Job>,
     tail: broadcast::Sender<Arc<EventRow>>,
+    commits: Arc<Commits>,
     chores: Chores,
 }
 
@@ -75,10 +78,12 @@ pub(crate) fn start(writer: Writer, capacity: usize) -> std::io::Result<(Queue, 
     let announce = tail.clone();
     let chores = Chores::default();
     let to_do = chores.clone();
+    let commits = Arc::new(Commits::default());
+    let measured = Arc::clone(&commits);
     let thread = std::thread::Builder::new()
         .name("writer".to_owned())
-        .spawn(move || write_all(writer, waiting, &announce, &to_do))?;
-    Ok((Queue { jobs, tail, chores }, WriterThread(thread)))
+        .spawn(move || write_all(writer, waiting, &announce, &measured, &to_do))?;
+    Ok((Queue { jobs, tail, commits, chores }, WriterThread(thread)))
 }
 
 impl Queue {
@@ -115,6 +120,16 @@ impl Queue {
         !self.jobs.is_closed()
     }
 
+    /// How many requests wait for the writer.
+    pub(crate) fn depth(&self) -> usize {
+        self.jobs.max_capacity() - self.jobs.capacity()
+    }
+
+    /// How long commits took.
+    pub(crate) fn commits(&self) -> &Commits {
+        &self.commits
+    }
+
     /// Every event that is stored from now on.
     pub(crate) fn tail(&self) -> broadcast::Receiver<Arc<EventRow>> {
         self.tail.subscribe()
@@ -125,6 +140,7 @@ fn write_all(
     mut writer: Writer,
     mut waiting: mpsc::Receiver<Job>,
     tail: &broadcast::Sender<Arc<EventRow>>,
+    commits: &Commits,
     chores: &Chores,
 ) {
     let mut batches = Vec::with_capacity(GROUP_MAX);
@@ -138,7 +154,10 @@ fn write_all(
             next = if batches.len() < GROUP_MAX { waiting.try_recv().ok() } else { None };
         }
         // A client that went away meanwhile does not read its answer; its events are stored all the same.
-        match writer.commit(&batches) {
+        let began = Instant::now();
+        let committed = writer.commit(&batches);
+        commits.add(began.elapsed());
+        match committed {
             Ok(results) => {
                 if trouble.take().is_some() {
                     report::line("events are taken again");

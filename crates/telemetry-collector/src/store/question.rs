@@ -299,7 +299,7 @@ pub(crate) struct Cohort {
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Arrival {
     pub(crate) day: Day,
-    /// `accepted`, `duplicate`, `conflict`, `rejected`, `rejected_property`, `dropped`, `dropped_property`,
+    /// `accepted`, `late` and `clock_off` (accepted ones), `duplicate`, `conflict`, `rejected`, `rejected_property`, `dropped`, `dropped_property`,
     /// `capped_name`.
     pub(crate) fate: String,
     /// Why, for `rejected` and `rejected_property`; the kind of name for `capped_name`; else empty.

@@ -12,6 +12,7 @@ mod names;
 mod open;
 #[cfg(test)]
 mod plain;
+pub(crate) mod query;
 mod read;
 mod scan;
 mod schema;
@@ -20,11 +21,12 @@ mod tail;
 #[cfg(test)]
 mod tests;
 mod upkeep;
+mod vitals;
 mod write;
 
 pub(crate) use check::back_up;
 pub use forget::Forgotten;
 pub(crate) use open::Folder;
-pub(crate) use read::{Reader, Snapshot};
+pub(crate) use read::Reader;
 pub(crate) use upkeep::{Job, Upkeep, UpkeepThread};
 pub(crate) use write::{Writer, check_free_space};

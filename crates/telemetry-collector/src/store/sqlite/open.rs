@@ -19,7 +19,8 @@ pub(super) const BUSY_WAIT: Duration = Duration::from_secs(10);
 #[derive(Debug)]
 pub(crate) struct Folder {
     pub(super) database: PathBuf,
-    _lock: File,
+    /// None for those who only look.
+    _lock: Option<File>,
 }
 
 impl Folder {
@@ -49,7 +50,28 @@ impl Folder {
         }
         // For the reader of the message above only; the lock does not depend on it.
         lock.set_len(0).and_then(|()| writeln!(lock, "{}", std::process::id())).map_err(unusable)?;
-        Ok(Self { database: path.join(DATABASE), _lock: lock })
+        Ok(Self { database: path.join(DATABASE), _lock: Some(lock) })
+    }
+
+    /// A folder that is only read, also while a collector writes to it.
+    pub(crate) fn look(path: &Path) -> Result<Self, OpenError> {
+        let database = path.join(DATABASE);
+        let file = database.display().to_string();
+        if !database.is_file() {
+            return Err(OpenError {
+                message: format!("there is no database in {}", path.display()),
+                hint: "name the data folder of a collector with --data".to_owned(),
+            });
+        }
+        let folder = Self { database, _lock: None };
+        let conn = folder.reader().map_err(|error| damaged_or(error, &file, "cannot open"))?;
+        match schema::identify(&conn, &file)? {
+            schema::VERSION => Ok(folder),
+            found => Err(OpenError {
+                message: format!("{file} has format {found}, this collector reads {}", schema::VERSION),
+                hint: "start the collector on this folder once, it brings the file up to date".to_owned(),
+            }),
+        }
     }
 
     /// The writing connection, with current tables.

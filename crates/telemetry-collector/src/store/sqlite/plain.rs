@@ -9,6 +9,7 @@ use rusqlite::OptionalExtension;
 use super::codec::{self, Resolve};
 use super::keys::{check_install_keys, kind};
 use super::names::Naming;
+use super::read::failed;
 use crate::answer::range::Range;
 use crate::store::question::{Active, Cell, Cohort, Filters, Group, Key, Question, Subject, Sum, week_of};
 use crate::store::{DAY_MS, Day, StoreError};
@@ -357,8 +358,4 @@ fn addend(sum: Sum) -> &'static str {
         Sum::Errors => "e.error_count",
         Sum::DurationMs => "e.duration_ms",
     }
-}
-
-fn failed(error: rusqlite::Error) -> StoreError {
-    StoreError::Failed(format!("read failed: {error}"))
 }

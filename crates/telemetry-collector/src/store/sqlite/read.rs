@@ -1,4 +1,4 @@
-//! Reading: single rows as they were sent, and scans of the columns that answers are made of.
+//! Reading: single rows as they were sent, and questions.
 //!
 //! Every [`Snapshot`] is one read transaction on a connection that cannot write: its parts agree with each other,
 //! and in WAL mode it neither waits for the writer nor makes it wait.
@@ -7,7 +7,7 @@ use std::collections::{BTreeSet, HashSet};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use rusqlite::{Connection, OptionalExtension};
+use rusqlite::Connection;
 use uuid::Uuid;
 
 use super::codec::Resolve;
@@ -24,16 +24,17 @@ use crate::answer::range::Range;
 use crate::store::question::{
     Active, Arrival, Cohort, DailyTotals, Filters, Group, Key, Losses, Question, View,
 };
-use crate::store::{DAY_MS, Day, EventRow, Facts, IngestCounts, NameId, Page, StoreError};
+use crate::store::{Day, EventRow, Page, StoreError};
 
-/// A scan of rows that lasts longer than this is given up, so that it cannot hold back the write-ahead log for ever.
-const SCAN_LIMIT: Duration = Duration::from_secs(30);
-const ROWS_BETWEEN_CHECKS: u32 = 4096;
+/// A question that lasts longer than this is given up, so that it cannot hold back the write-ahead log for ever.
+pub(super) const READ_LIMIT: Duration = Duration::from_secs(30);
+/// Steps of SQLite's machine between two looks at the clock; about a millisecond.
+const STEPS_BETWEEN_LOOKS: i32 = 100_000;
 
 /// Read access to a data folder, from any thread.
 #[derive(Debug)]
 pub(crate) struct Reader {
-    folder: Arc<Folder>,
+    pub(super) folder: Arc<Folder>,
     /// Connections that nobody uses now.
     idle: Mutex<Vec<Open>>,
     pub(super) shared: Shared,
@@ -45,6 +46,14 @@ pub(crate) struct Reader {
 pub(super) struct Open {
     pub(super) conn: Connection,
     pub(super) known: KnownNames,
+}
+
+impl Open {
+    /// Has what follows given up when it takes too long.
+    pub(super) fn limit(&mut self) -> rusqlite::Result<()> {
+        let until = Instant::now() + READ_LIMIT;
+        self.conn.progress_handler(STEPS_BETWEEN_LOOKS, Some(move || Instant::now() > until))
+    }
 }
 
 impl Reader {
@@ -62,6 +71,8 @@ impl Reader {
             Some(open) => open,
             None => Open { conn: self.folder.reader()?, known: KnownNames::default() },
         };
+        // A guest's limit is not the next one's.
+        open.conn.progress_handler(0, None::<fn() -> bool>)?;
         let result = run(&mut open);
         // A connection that saw an error is not trusted again.
         if result.is_ok() {
@@ -85,6 +96,7 @@ impl Reader {
         read: impl FnOnce(&mut Snapshot<'_>) -> Result<T, StoreError>,
     ) -> Result<T, StoreError> {
         self.connected(|open| {
+            open.limit()?;
             let tx = open.conn.unchecked_transaction()?;
             let extent = self.shared.begin(&tx)?;
             let naming = Naming { conn: &tx, known: &mut open.known };
@@ -101,7 +113,12 @@ impl Reader {
 }
 
 pub(super) fn failed(error: rusqlite::Error) -> StoreError {
-    StoreError::Failed(format!("read failed: {error}"))
+    match error.sqlite_error_code() {
+        Some(rusqlite::ErrorCode::OperationInterrupted) => {
+            StoreError::TooSlow { seconds: READ_LIMIT.as_secs() }
+        }
+        _ => StoreError::Failed(format!("read failed: {error}")),
+    }
 }
 
 /// One consistent state of the store.
@@ -116,41 +133,6 @@ impl<'a> Snapshot<'a> {
         Scan { naming: &mut self.naming, extent: &self.extent, reader: self.reader }
     }
 
-    /// Calls `visit` for every event whose time lies within the days.
-    pub(crate) fn scan(
-        &mut self,
-        from: Day,
-        to: Day,
-        mut visit: impl FnMut(&Facts),
-    ) -> Result<(), StoreError> {
-        let until = Instant::now() + SCAN_LIMIT;
-        let sql = "SELECT ts_ms, event, action, install, tool, tool_kind, provider, model, outcome, is_success,
-            duration_bucket, input_tokens, output_tokens, cost_nano FROM event WHERE ts_ms >= ?1 AND ts_ms < ?2";
-        let mut statement = self.naming.conn.prepare_cached(sql).map_err(failed)?;
-        let mut rows = statement.query((from * DAY_MS, (to + 1) * DAY_MS)).map_err(failed)?;
-        let mut seen = 0_u32;
-        while let Some(row) = rows.next().map_err(failed)? {
-            visit(&facts(row).map_err(failed)?);
-            seen = seen.wrapping_add(1);
-            if seen.is_multiple_of(ROWS_BETWEEN_CHECKS) && Instant::now() > until {
-                return Err(StoreError::TooSlow { seconds: SCAN_LIMIT.as_secs() });
-            }
-        }
-        Ok(())
-    }
-
-    /// The fates of records by arrival day.
-    pub(crate) fn ingest_counts(&mut self, from: Day, to: Day) -> Result<IngestCounts, StoreError> {
-        let sql = "SELECT coalesce(sum(n) FILTER (WHERE fate = 'accepted'), 0),
-                coalesce(sum(n) FILTER (WHERE fate = 'duplicate'), 0),
-                coalesce(sum(n) FILTER (WHERE fate = 'rejected'), 0)
-            FROM ingest_count WHERE day BETWEEN ?1 AND ?2";
-        let counts = |row: &rusqlite::Row<'_>| {
-            Ok(IngestCounts { accepted: row.get(0)?, duplicates: row.get(1)?, rejected: row.get(2)? })
-        };
-        self.naming.conn.query_row(sql, (from, to), counts).map_err(failed)
-    }
-
     /// The cells with events older than a day.
     pub(super) fn cells_before(&self, day: Day) -> Vec<i64> {
         cells_before(&self.extent.sources, day)
@@ -159,23 +141,11 @@ impl<'a> Snapshot<'a> {
     /// The installations that sent counters.
     fn telling(&self) -> rusqlite::Result<HashSet<u64>> {
         let sql = "SELECT DISTINCT install FROM loss WHERE install <> 0";
-        self.naming.conn.prepare_cached(sql)?.query_map([], |row| row.get(0))?.collect()
-    }
-
-    /// The text of a name.
-    pub(crate) fn name(&mut self, id: NameId) -> Result<Arc<str>, StoreError> {
-        match id {
-            NameId::ABSENT => Ok("".into()),
-            id => self.naming.resolve(id.0).map_err(failed),
-        }
-    }
-
-    /// The id of a name; [`NameId::ABSENT`] if no event ever had it.
-    pub(crate) fn find(&mut self, kind: &str, name: &str) -> Result<NameId, StoreError> {
-        let sql = "SELECT id FROM dict WHERE kind = ?1 AND name = ?2";
-        let id =
-            self.naming.conn.query_row(sql, (kind, name), |row| row.get(0)).optional().map_err(failed)?;
-        Ok(id.map_or(NameId::ABSENT, NameId))
+        self.naming
+            .conn
+            .prepare_cached(sql)?
+            .query_map([], |row| row.get(0))?
+            .collect::<rusqlite::Result<_>>()
     }
 }
 
@@ -275,7 +245,7 @@ impl View for Snapshot<'_> {
         let read = || {
             let sql = "SELECT name FROM dict WHERE kind = ?1 ORDER BY name";
             let mut statement = self.naming.conn.prepare_cached(sql)?;
-            statement.query_map([kind(key)], |row| row.get(0))?.collect()
+            statement.query_map([kind(key)], |row| row.get(0))?.collect::<rusqlite::Result<_>>()
         };
         read().map_err(failed)
     }
@@ -315,27 +285,6 @@ impl View for Snapshot<'_> {
     fn last_row(&mut self) -> Result<i64, StoreError> {
         Ok(self.extent.last_row)
     }
-}
-
-fn facts(row: &rusqlite::Row<'_>) -> rusqlite::Result<Facts> {
-    let name = |index| Ok::<_, rusqlite::Error>(NameId(row.get::<_, Option<i64>>(index)?.unwrap_or(0)));
-    let number = |index| row.get::<_, Option<u64>>(index);
-    Ok(Facts {
-        timestamp_ms: row.get(0)?,
-        event: name(1)?,
-        action: name(2)?,
-        install: row.get(3)?,
-        tool: name(4)?,
-        tool_kind: name(5)?,
-        provider: name(6)?,
-        model: name(7)?,
-        outcome: name(8)?,
-        success: row.get(9)?,
-        duration_bucket: row.get(10)?,
-        input_tokens: number(11)?.unwrap_or(0),
-        output_tokens: number(12)?.unwrap_or(0),
-        cost_nano: number(13)?,
-    })
 }
 
 /// Selects whole events.

@@ -9,12 +9,12 @@ use std::sync::Mutex;
 use std::sync::PoisonError;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use rusqlite::Connection;
 
 use super::names::Naming;
-use super::read::{Reader, failed};
+use super::read::{READ_LIMIT, Reader, failed};
 use super::segment::{ReadError, Rows, Source, cell_end};
 use super::tail::{Extent, meta};
 use crate::answer::range::Range;
@@ -27,8 +27,6 @@ mod tally;
 
 use self::tally::{Plan, Tally};
 
-/// A question that takes longer is given up, so that it cannot hold back the write-ahead log for ever.
-const LIMIT: Duration = Duration::from_secs(30);
 /// Fewer sources are not worth another thread.
 const SOURCES_A_THREAD: usize = 12;
 const THREADS_MAX: usize = 4;
@@ -79,13 +77,13 @@ impl Scan<'_, '_> {
         let units: Vec<Unit<'_>> = sources.map(Unit::Source).chain(cells).collect();
         let (reader, extent) = (self.reader, self.extent);
         let place = &Place { reader, extent, subject, range };
-        let (next, until) = (AtomicUsize::new(0), Instant::now() + LIMIT);
+        let (next, until) = (AtomicUsize::new(0), Instant::now() + READ_LIMIT);
         let failure = Mutex::new(None);
         let work = |conn: &Connection| {
             let mut total = new();
             while let Some(unit) = units.get(next.fetch_add(1, Ordering::Relaxed)) {
                 let result = match Instant::now() > until {
-                    true => Err(StoreError::TooSlow { seconds: LIMIT.as_secs() }),
+                    true => Err(StoreError::TooSlow { seconds: READ_LIMIT.as_secs() }),
                     false => add_unit(place, conn, unit, &mut total, &add).map_err(failed),
                 };
                 if let Err(error) = result {
@@ -100,6 +98,7 @@ impl Scan<'_, '_> {
         let totals = thread::scope(|scope| {
             let help = || {
                 let helped = reader.connected(|open| {
+                    open.limit()?;
                     let tx = open.conn.unchecked_transaction()?;
                     let same = meta(&tx, "generation")? == extent.generation;
                     Ok(same.then(|| work(&tx)))

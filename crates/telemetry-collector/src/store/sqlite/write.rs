@@ -146,6 +146,12 @@ impl Group<'_> {
             stored.accepted += 1;
             stored.rows.push(Arc::new(row));
             self.counts.raise(day, "accepted", "", 0, 0);
+            if i64::try_from(event.timestamp_ms).is_ok_and(|at| day > day_of(at)) {
+                self.counts.raise(day, "late", "", 0, 0);
+            }
+            if event.clock_off {
+                self.counts.raise(day, "clock_off", "", 0, 0);
+            }
             self.count_dropped(day, event, version)?;
         }
         for refused in &batch.refused {
