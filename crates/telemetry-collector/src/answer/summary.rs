@@ -9,7 +9,7 @@ use super::range::Range;
 use super::table::{Shape, Table, TableSpec, rows};
 use super::{ORIGIN, Scope, ViewSpec};
 use crate::store::StoreError;
-use crate::store::question::{Arrival, Group, Key, Subject, Sum, View};
+use crate::store::question::{Arrival, DailyTotals, Group, Key, Subject, Sum, View};
 
 pub(crate) static VIEW: ViewSpec = ViewSpec {
     name: "summary",
@@ -204,6 +204,31 @@ struct OnDay {
 
 type Days = BTreeMap<i64, OnDay>;
 
+impl OnDay {
+    fn of(totals: &DailyTotals) -> Self {
+        Self {
+            command: totals.commands,
+            command_failures: totals.command_failures,
+            started: totals.sessions_started,
+            session: totals.session_events,
+            tool: totals.tool_calls,
+            token: totals.model_calls,
+            tokens: totals.input_tokens + totals.output_tokens,
+            cost_nano: totals.cost_nano,
+            priced: totals.priced_calls,
+        }
+    }
+}
+
+/// The days of which nothing but totals is kept; filters cannot be applied to those.
+fn past(view: &mut dyn View, scope: &Scope) -> Result<Vec<DailyTotals>, StoreError> {
+    let first_event = view.span()?.map_or(scope.range.to + 1, |span| span.from);
+    if !scope.filters.is_empty() || scope.range.from >= first_event {
+        return Ok(Vec::new());
+    }
+    view.totals(Range { from: scope.range.from, to: scope.range.to.min(first_event - 1) })
+}
+
 impl Summary {
     /// Asks a store.
     pub(crate) fn ask(view: &mut dyn View, scope: &Scope) -> Result<Self, StoreError> {
@@ -212,6 +237,8 @@ impl Summary {
         let tools = tools(view, scope, &mut days)?;
         let models = models(view, scope, &mut days)?;
         let (sessions, others) = sessions(view, scope, &mut days)?;
+        let past = past(view, scope)?;
+        days.extend(past.iter().map(|totals| (totals.day, OnDay::of(totals))));
         let sum = |of: fn(&OnDay) -> u64| days.values().map(of).sum();
         let events = EventCounts {
             command: sum(|day| day.command),
@@ -219,7 +246,10 @@ impl Summary {
             tool: sum(|day| day.tool),
             token: sum(|day| day.token),
         };
-        let (installs, by_day) = installs(view, scope)?;
+        let (installs, mut by_day) = installs(view, scope)?;
+        for totals in &past {
+            by_day[(totals.day - scope.range.from) as usize] = totals.active_day;
+        }
         let ingest = Ingest::of(&view.arrivals(scope.range)?);
         let day = |(date, installs)| {
             let on: OnDay = days.get(&date).copied().unwrap_or_default();

@@ -10,6 +10,7 @@ mod formats;
 mod harness;
 mod ingest;
 mod live;
+mod maintenance;
 mod metrics;
 mod page;
 mod process;

@@ -119,9 +119,9 @@ impl Reader {
             let tx = open.conn.unchecked_transaction()?;
             let extent = self.shared.begin(&tx)?;
             let complete = |cell: &i64| cell_end(*cell) <= extent.last_row;
-            let cells = damaged.into_iter().chain(extent.backlog.iter().copied());
+            let mut cells = damaged.into_iter().chain(extent.backlog.iter().copied());
             let generation = extent.generation;
-            if let Some(cell) = cells.filter(complete).next() {
+            if let Some(cell) = cells.find(complete) {
                 let segment = pack(&tx, cell)?;
                 return Ok(Some(PackedCell { segment, generation }));
             }

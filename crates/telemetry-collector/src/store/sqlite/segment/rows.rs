@@ -147,15 +147,20 @@ impl Rows {
         }
         let mut present = self.present.clone();
         present.sort_unstable();
-        let groups: Vec<_> = present.chunk_by(|a, b| a == b).map(|group| (group[0], group.len())).collect();
-        segment.head.installs = groups.len() as u64;
-        if !groups.is_empty() {
-            let column =
-                |value: fn(&((u64, u64, u64), usize)) -> u64| groups.iter().map(value).collect::<Vec<_>>();
-            segment.put(Table::Presence, Field::Day, &column(|((day, _, _), _)| *day));
-            segment.put(Table::Presence, Field::Env, &column(|((_, env, _), _)| *env));
-            segment.put(Table::Presence, Field::Install, &column(|((_, _, install), _)| *install));
-            segment.put(Table::Presence, Field::Events, &column(|(_, events)| *events as u64));
+        let mut columns: [Vec<u64>; 4] = Default::default();
+        for group in present.chunk_by(|a, b| a == b) {
+            let (day, env, install) = group[0];
+            for (column, value) in columns.iter_mut().zip([day, env, install, group.len() as u64]) {
+                column.push(value);
+            }
+        }
+        segment.head.installs = columns[0].len() as u64;
+        if segment.head.installs > 0 {
+            for (field, column) in
+                [Field::Day, Field::Env, Field::Install, Field::Events].into_iter().zip(&columns)
+            {
+                segment.put(Table::Presence, field, column);
+            }
         }
         let days = self.tables.iter().flat_map(|table| &table.days).map(|day| *day as Day);
         segment.head.min_day = days.clone().min().unwrap_or(0);
