@@ -14,7 +14,7 @@ use crate::store::sqlite::query::views::VIEWS;
 use crate::store::sqlite::query::{self, SqlError, SqlValue};
 
 /// The most bytes that an answer may have in memory.
-const MOST_BYTES: usize = 64 << 20;
+const MOST_BYTES: usize = 32 << 20;
 /// The most characters that a column of a table for people may have.
 const MOST_WIDE: usize = 60;
 

@@ -145,7 +145,7 @@ fn sql_has_limits_and_says_so() {
     let wide = format!("{endless} printf('%.*c', 900000, 'x') FROM n");
     let output = run(&collector, &["query", &wide, "--format", "csv"]);
     assert_eq!(output.status.code(), Some(1));
-    assert!(String::from_utf8_lossy(&output.stderr).contains("64 MiB"));
+    assert!(String::from_utf8_lossy(&output.stderr).contains("32 MiB"));
     let (code, said) = refusal(&run(&collector, &["query", "SELECT zeroblob(2000000)"]));
     assert_eq!(code, Some(2));
     assert!(said.contains("too big"), "{said}");
