@@ -1,7 +1,7 @@
-//! `cargo xtask docs`: the files that come from the event definitions, written or compared.
+//! `cargo xtask docs`: the files that come from definitions in the programs, written or compared.
 //!
-//! They are what the program itself says, so that what we publish, what users are told and what the collector accepts
-//! cannot differ.
+//! They are what the programs themselves say, so that what we publish, what users are told, what the collector accepts
+//! and what it answers cannot differ.
 
 use std::path::Path;
 use std::process::Command;
@@ -11,21 +11,38 @@ use anyhow::{Context, bail};
 use crate::process::Interrupt;
 use crate::{process, terminal, workspace};
 
-/// Files by their path in the workspace, with the arguments that make the program write them to stdout.
-const GENERATED: [(&str, &[&str]); 2] = [
-    ("docs/telemetry.md", &["telemetry", "explain", "--markdown"]),
-    ("crates/telemetry-collector/catalogue/docker-agent.json", &["telemetry", "explain", "--json"]),
+/// Which program writes a file.
+#[derive(Debug, Clone, Copy)]
+enum Writer {
+    Agent,
+    Collector,
+}
+
+/// Files by their path in the workspace, with the program and the arguments that make it write them to stdout.
+const GENERATED: [(&str, Writer, &[&str]); 4] = [
+    ("docs/telemetry.md", Writer::Agent, &["telemetry", "explain", "--markdown"]),
+    (
+        "crates/telemetry-collector/catalogue/docker-agent.json",
+        Writer::Agent,
+        &["telemetry", "explain", "--json"],
+    ),
+    ("docs/http-api.md", Writer::Collector, &["api", "markdown"]),
+    ("docs/collector-sql.md", Writer::Collector, &["api", "sql"]),
 ];
 
 /// Writes the files; with `check` compares instead and fails if one differs.
 pub(crate) fn run(check: bool) -> anyhow::Result<()> {
-    let program = workspace::build_binaries(&Interrupt::default())?.docker_agent;
+    let programs = workspace::build_binaries(&Interrupt::default())?;
     let home = tempfile::tempdir().context("cannot make a temporary home folder")?;
     let mut stale = Vec::new();
-    for (path, args) in GENERATED {
-        let expected = process::stdout(&mut explain(&program, home.path(), args))?;
+    for (path, writer, args) in GENERATED {
+        let program = match writer {
+            Writer::Agent => &programs.docker_agent,
+            Writer::Collector => &programs.telemetry_collector,
+        };
+        let expected = process::stdout(&mut explain(program, home.path(), args))?;
         if expected.is_empty() {
-            bail!("docker-agent {} wrote nothing", args.join(" "));
+            bail!("{} {} wrote nothing", program.display(), args.join(" "));
         }
         let file = workspace::root().join(path);
         let found = std::fs::read_to_string(&file).unwrap_or_default();

@@ -14,7 +14,7 @@ use crate::store::sqlite::query::views::VIEWS;
 use crate::store::sqlite::query::{self, SqlError, SqlValue};
 
 /// The most bytes that an answer may have in memory.
-const MOST_BYTES: usize = 64 << 20;
+const MOST_BYTES: usize = 32 << 20;
 /// The most characters that a column of a table for people may have.
 const MOST_WIDE: usize = 60;
 
@@ -236,10 +236,9 @@ impl Serialize for SqlValue {
 }
 
 fn hex(bytes: &[u8]) -> String {
-    bytes.iter().fold(String::new(), |mut text, byte| {
-        let _ = write!(text, "{byte:02x}");
-        text
-    })
+    const DIGITS: &[u8; 16] = b"0123456789abcdef";
+    let digit = |half: u8| char::from(DIGITS[usize::from(half)]);
+    bytes.iter().flat_map(|byte| [digit(byte >> 4), digit(byte & 15)]).collect()
 }
 
 /// A stored text must not move a terminal's cursor.

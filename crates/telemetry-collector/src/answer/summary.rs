@@ -310,10 +310,18 @@ fn tools(view: &mut dyn View, scope: &Scope, days: &mut Days) -> Result<Vec<Tool
     Ok(rows)
 }
 
+/// What the calls of a model add up to.
+#[derive(Debug, Clone, Copy, Default)]
+struct Usage {
+    calls: u64,
+    /// Input, output, cost, and how many calls have one.
+    sums: [u64; 4],
+}
+
 fn models(view: &mut dyn View, scope: &Scope, days: &mut Days) -> Result<Vec<Model>, StoreError> {
     let sums = [Sum::InputTokens, Sum::OutputTokens, Sum::CostNano, Sum::Priced];
     let question = scope.of(Subject::Token).by([Key::Day, Key::Provider, Key::Model]).adding(sums);
-    let mut by_model: BTreeMap<(Arc<str>, Arc<str>), (u64, [u64; 4])> = BTreeMap::new();
+    let mut by_model: BTreeMap<(Arc<str>, Arc<str>), Usage> = BTreeMap::new();
     for group in view.groups(&question)? {
         let on = days.entry(day(&group.keys[0])).or_default();
         on.token += group.count;
@@ -321,11 +329,11 @@ fn models(view: &mut dyn View, scope: &Scope, days: &mut Days) -> Result<Vec<Mod
         on.cost_nano = on.cost_nano.saturating_add(group.sums[2]);
         on.priced += group.sums[3];
         let model = by_model.entry((name(&group.keys[1]), name(&group.keys[2]))).or_default();
-        model.0 += group.count;
-        model.1.iter_mut().zip(&group.sums).for_each(|(sum, more)| *sum = sum.saturating_add(*more));
+        model.calls += group.count;
+        model.sums.iter_mut().zip(&group.sums).for_each(|(sum, more)| *sum = sum.saturating_add(*more));
     }
-    let row = |((model_provider, model_name), (calls, sums)): ((Arc<str>, Arc<str>), (u64, [u64; 4]))| {
-        let [input_tokens, output_tokens, cost, priced] = sums;
+    let row = |((model_provider, model_name), usage): (_, Usage)| {
+        let Usage { calls, sums: [input_tokens, output_tokens, cost, priced] } = usage;
         Model {
             model_provider,
             model_name,

@@ -30,7 +30,9 @@ pub(crate) async fn show(
 }
 
 async fn lay_out(app: &App, params: Params, host: &str) -> Result<String, ApiError> {
-    let [from, to] = params.take("the page", ["from", "to"])?;
+    // A form sends what was left empty, too.
+    let [from, to] =
+        params.take("the page", ["from", "to"])?.map(|date| date.filter(|date| !date.is_empty()));
     let now_ms = app.now_ms();
     let range = Range::parse(from.as_deref(), to.as_deref(), now_ms)?;
     let scope = Scope { range, filters: Filters::default() };

@@ -29,7 +29,7 @@ impl<S: Send + Sync> FromRequestParts<S> for Params {
 }
 
 impl Params {
-    /// The values of `names`, in their order; an empty value counts as not given.
+    /// The values of `names`, in their order.
     ///
     /// `what` is the path's own name, for the person who gave a filter that it does not take.
     pub(super) fn take<const N: usize>(
@@ -49,7 +49,7 @@ impl Params {
                 return Err(twice(names[index]));
             }
         }
-        Ok(values.map(|value| value.filter(|value| !value.is_empty())))
+        Ok(values)
     }
 
     /// What is asked of a view.

@@ -155,10 +155,6 @@ impl Filters {
         self.0.iter().map(|(key, values)| (*key, values.as_slice()))
     }
 
-    pub(crate) fn is_empty(&self) -> bool {
-        self.0.is_empty()
-    }
-
     /// The first key that facts of a subject lack.
     pub(crate) fn unservable(&self, subject: Subject) -> Option<Key> {
         self.0.iter().map(|(key, _)| *key).find(|key| !subject.has(*key))

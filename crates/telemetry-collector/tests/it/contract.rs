@@ -9,7 +9,7 @@ use crate::views::populated;
 /// Where `value` breaks `schema`; a property that the schema does not tell of is a breach, too.
 fn breaches(document: &Value, schema: &Value, value: &Value, at: &str, found: &mut Vec<String>) {
     if let Some(reference) = schema["$ref"].as_str() {
-        let target = document.pointer(reference.strip_prefix('#').unwrap()).expect(reference);
+        let target = document.pointer(reference.strip_prefix('#').unwrap()).unwrap();
         return breaches(document, target, value, at, found);
     }
     if let Some(constant) = schema.get("const")

@@ -86,6 +86,8 @@ fn wrong_queries_are_told_why() {
         ("/api/v1/summary?agents=root", "from, to"),
         ("/api/v1/summary?from=2020-01-01&to=2026-01-01", "1098"),
         ("/api/v1/summary?compare=next", "compare"),
+        ("/api/v1/summary?to=", "to"),
+        ("/api/v1/events?limit=", "limit"),
         ("/api/v1/summary?format=xml", "format"),
         ("/api/v1/summary?format=csv&table=tables", "commands, tools"),
         ("/api/v1/summary?table=tools", "format=csv"),

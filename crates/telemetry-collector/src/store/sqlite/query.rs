@@ -68,7 +68,7 @@ pub(crate) fn run(
         return Err(SqlError::Asked("a query cannot have parameters".to_owned()));
     }
     let columns = statement.column_count();
-    heading(statement.column_names().into_iter().map(str::to_owned).collect());
+    heading(statement.column_names().map(str::to_owned).collect());
     let mut rows = statement.query([]).map_err(fail)?;
     while let Some(row) = rows.next().map_err(fail)? {
         let values = (0..columns).map(|at| row.get_ref(at).map(value)).collect::<Result<_, _>>();
