@@ -223,7 +223,7 @@ impl OnDay {
 /// The days of which nothing but totals is kept; filters cannot be applied to those.
 fn past(view: &mut dyn View, scope: &Scope) -> Result<Vec<DailyTotals>, StoreError> {
     let first_event = view.span()?.map_or(scope.range.to + 1, |span| span.from);
-    if !scope.filters.is_empty() || scope.range.from >= first_event {
+    if scope.filters.iter().next().is_some() || scope.range.from >= first_event {
         return Ok(Vec::new());
     }
     view.totals(Range { from: scope.range.from, to: scope.range.to.min(first_event - 1) })

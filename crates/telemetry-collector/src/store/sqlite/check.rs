@@ -5,7 +5,7 @@ use std::path::Path;
 use rusqlite::Connection;
 
 use super::columns;
-use super::open::Folder;
+use super::open::{Folder, damaged_or};
 use super::read::{Reader, failed};
 use super::segment::{self, Head, Segment, cell_end};
 use super::upkeep::{pack, raise_generation};
@@ -20,7 +20,10 @@ impl Folder {
     pub(crate) fn check(&self) -> Result<Vec<String>, StoreError> {
         let conn = self.reader().map_err(failed)?;
         let mut wrong = Findings::default();
-        sqlite(&conn, &mut wrong).map_err(failed)?;
+        if let Err(error) = sqlite(&conn, &mut wrong) {
+            let damaged = damaged_or(error, &self.database.display().to_string(), "cannot read");
+            wrong.add(damaged.to_string());
+        }
         // The rest would only repeat what a damaged file says.
         if wrong.0.is_empty() {
             references(&conn, &mut wrong).map_err(failed)?;
@@ -51,7 +54,7 @@ fn sqlite(conn: &Connection, wrong: &mut Findings) -> rusqlite::Result<()> {
     while let Some(row) = rows.next()? {
         match row.get::<_, String>(0)?.as_str() {
             "ok" => {}
-            text => wrong.add(format!("the file is damaged: {text}")),
+            text => wrong.add(format!("the file is damaged, restore it from a backup: {text}")),
         }
     }
     Ok(())

@@ -117,6 +117,9 @@ pub(super) fn failed(error: rusqlite::Error) -> StoreError {
         Some(rusqlite::ErrorCode::OperationInterrupted) => {
             StoreError::TooSlow { seconds: READ_LIMIT.as_secs() }
         }
+        Some(rusqlite::ErrorCode::DatabaseCorrupt) => StoreError::Failed(format!(
+            "the database is damaged: {error}; see what `telemetry-collector check` says, and restore a backup"
+        )),
         _ => StoreError::Failed(format!("read failed: {error}")),
     }
 }

@@ -22,8 +22,8 @@ pub(super) mod totals;
 
 /// How often it is looked whether there is something to do.
 const PAUSE: Duration = Duration::from_secs(1);
-/// A write-ahead log that is larger is emptied as soon as no query needs it.
-const LOG_MAX: u64 = 64 << 20;
+/// A write-ahead log that is larger is emptied as soon as no query needs it; a small one in unit tests.
+const LOG_MAX: u64 = if cfg!(test) { 1 << 18 } else { 64 << 20 };
 /// How long emptying it may wait for queries; events wait meanwhile.
 const LOG_WAIT: Duration = Duration::from_secs(1);
 
@@ -178,7 +178,7 @@ impl Writer {
     }
 
     /// Empties the write-ahead log when it has grown too large because queries overlapped.
-    fn shorten_log(&mut self) -> Result<(), StoreError> {
+    pub(super) fn shorten_log(&mut self) -> Result<(), StoreError> {
         let mut name = self.folder.database.clone().into_os_string();
         name.push("-wal");
         if std::fs::metadata(name).map_or(0, |data| data.len()) > LOG_MAX {

@@ -53,14 +53,16 @@ impl Installs {
         self.bits[word] |= 1 << (install % 64);
     }
 
-    pub(super) fn merge(&mut self, other: Self) {
+    pub(super) fn merge(&mut self, mut other: Self) {
+        if self.bits.len() < other.bits.len() {
+            std::mem::swap(self, &mut other);
+        }
+        // The longer bitmap takes in the shorter one, which may be none.
+        for (bits, more) in self.bits.iter_mut().zip(&other.bits) {
+            *bits |= more;
+        }
         for install in other.few {
             self.insert(install);
-        }
-        for (word, bits) in other.bits.into_iter().enumerate().filter(|(_, bits)| *bits != 0) {
-            for bit in (0..64).filter(|bit| bits >> bit & 1 == 1) {
-                self.insert(word as u32 * 64 + bit);
-            }
         }
     }
 

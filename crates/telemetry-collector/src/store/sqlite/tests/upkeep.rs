@@ -13,7 +13,7 @@ use crate::answer::range::Range;
 use crate::store::question::{DailyTotals, Filters, Group, Key, Question, Subject, View};
 use crate::store::sqlite::schema::MIGRATIONS;
 use crate::store::sqlite::{Folder, Upkeep, back_up};
-use crate::store::{Day, Page};
+use crate::store::{Batch, DAY_MS, Day, Page};
 
 const DAYS: Day = 80;
 const ALL: Range = Range { from: TODAY - 400, to: TODAY + 1 };
@@ -292,6 +292,28 @@ fn a_file_of_the_first_schema_is_brought_up_to_date() {
     assert_eq!(tools(&store), before);
     assert_eq!(store.reader.snapshot(|snapshot| snapshot.events(Page::Last { limit: 1000 })).unwrap(), rows);
     assert_eq!(findings(store), [""; 0]);
+}
+
+#[test]
+fn a_log_that_a_query_held_back_is_emptied_afterwards() {
+    let mut store = filled(14, 10);
+    let log = store.dir.path().join("collector.db-wal");
+    let length = || std::fs::metadata(&log).unwrap().len();
+    let mut population = Population::new(15, 30, 5);
+    let Store { reader, writer, .. } = &mut store;
+    reader
+        .snapshot(|snapshot| {
+            // A checkpoint cannot pass the query's snapshot.
+            while length() < 1 << 20 {
+                let events = population.events(500);
+                let batch = Batch { received_ms: TODAY * DAY_MS, events, ..Batch::default() };
+                writer.commit(&[batch]).unwrap();
+            }
+            snapshot.last_row()
+        })
+        .unwrap();
+    writer.shorten_log().unwrap();
+    assert_eq!(length(), 0);
 }
 
 #[test]
