@@ -93,7 +93,7 @@ impl Upkeep {
     }
 
     /// Seals all cells that are complete.
-    fn seal(&self, stopped: &mpsc::Receiver<()>) -> Result<(), StoreError> {
+    pub(super) fn seal(&self, stopped: &mpsc::Receiver<()>) -> Result<(), StoreError> {
         while let Some(packed) = self.reader.next_segment()? {
             (self.desk)(Box::new(move |writer| writer.seal(&packed)))?;
             if stopped.try_recv() != Err(mpsc::TryRecvError::Empty) {

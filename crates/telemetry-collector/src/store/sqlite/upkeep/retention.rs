@@ -58,6 +58,8 @@ impl Upkeep {
                     return Ok(());
                 }
             }
+            // At once: questions read the rows of a cell without a segment.
+            self.seal(stopped)?;
         }
         let unused = self.reader.unused()?;
         (self.desk)(Box::new(move |writer| writer.drop_unused(&unused)))
