@@ -23,6 +23,7 @@ use crate::store::question::{Group, Question, Subject};
 
 mod installs;
 mod presence;
+mod slots;
 mod tally;
 
 use self::tally::{Plan, Tally};

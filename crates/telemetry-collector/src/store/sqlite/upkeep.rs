@@ -22,8 +22,8 @@ pub(super) mod totals;
 
 /// How often it is looked whether there is something to do.
 const PAUSE: Duration = Duration::from_secs(1);
-/// A write-ahead log that is larger is emptied as soon as no query needs it; a small one in unit tests.
-const LOG_MAX: u64 = if cfg!(test) { 1 << 18 } else { 64 << 20 };
+/// A write-ahead log that is larger is emptied as soon as no query needs it.
+const LOG_MAX: u64 = 64 << 20;
 /// How long emptying it may wait for queries; events wait meanwhile.
 const LOG_WAIT: Duration = Duration::from_secs(1);
 
@@ -77,7 +77,7 @@ impl Upkeep {
                 true => Ok(()),
                 false => self.cut(today - self.raw_days, stopped).inspect(|()| cut_on = Some(today)),
             });
-            let result = result.and_then(|()| (self.desk)(Box::new(Writer::shorten_log)));
+            let result = result.and_then(|()| self.shorten_log());
             match result {
                 Ok(()) => trouble = None,
                 Err(error) => {
@@ -89,6 +89,14 @@ impl Upkeep {
                     }
                 }
             }
+        }
+    }
+
+    /// Empties the write-ahead log when it has grown too large because queries overlapped.
+    fn shorten_log(&self) -> Result<(), StoreError> {
+        match self.reader.log_bytes() > LOG_MAX {
+            true => (self.desk)(Box::new(Writer::shorten_log)),
+            false => Ok(()),
         }
     }
 
@@ -112,6 +120,13 @@ pub(crate) struct PackedCell {
 }
 
 impl Reader {
+    /// How long the write-ahead log is.
+    fn log_bytes(&self) -> u64 {
+        let mut name = self.folder.database.clone().into_os_string();
+        name.push("-wal");
+        std::fs::metadata(name).map_or(0, |data| data.len())
+    }
+
     /// The next segment to be written: of a cell whose segment is damaged, or of the oldest complete cell without one.
     pub(crate) fn next_segment(&self) -> Result<Option<PackedCell>, StoreError> {
         let damaged = self.take_damaged();
@@ -177,14 +192,9 @@ impl Writer {
         transact().map_err(|error: rusqlite::Error| StoreError::Failed(format!("upkeep failed: {error}")))
     }
 
-    /// Empties the write-ahead log when it has grown too large because queries overlapped.
+    /// Empties the write-ahead log unless a query keeps it from that.
     pub(super) fn shorten_log(&mut self) -> Result<(), StoreError> {
-        let mut name = self.folder.database.clone().into_os_string();
-        name.push("-wal");
-        if std::fs::metadata(name).map_or(0, |data| data.len()) > LOG_MAX {
-            self.truncate_log(LOG_WAIT).map_err(failed)?;
-        }
-        Ok(())
+        self.truncate_log(LOG_WAIT).map(drop).map_err(failed)
     }
 
     /// Moves the write-ahead log into the database and empties it; `false` when a reader was in the way.

@@ -9,6 +9,7 @@ use std::sync::Arc;
 use rusqlite::{Connection, OptionalExtension};
 
 use super::installs::Installs;
+use super::slots::{Buckets, Known};
 use crate::answer::range::Range;
 use crate::store::Day;
 use crate::store::question::{Cell, Group, Key, Question, Sum};
@@ -17,14 +18,6 @@ use crate::store::sqlite::keys::kind;
 use crate::store::sqlite::names::Naming;
 use crate::store::sqlite::segment::{Bytes, Coded, Field, Pick, ReadError, Runs, Source, Table};
 use crate::store::sqlite::tail::{Envs, env_place};
-
-/// Combinations of a source's values that have a table; more of them share a map.
-const TABLE_MAX: u64 = 1 << 18;
-/// Slots whose buckets have a table; those of others share a map.
-const TABLED_SLOTS: usize = 1 << 10;
-/// More than any bucket, raised by one.
-const BUCKETS: usize = 1026;
-const NO_SLOT: u32 = u32::MAX;
 
 /// A question in terms of columns.
 pub(super) struct Plan<'q> {
@@ -117,7 +110,7 @@ pub(super) struct Tally {
     sums: Vec<u64>,
     buckets: Buckets,
     installs: Vec<Installs>,
-    table: Vec<u32>,
+    known: Known,
 }
 
 /// The columns of one source that a question needs, all sound.
@@ -233,33 +226,24 @@ impl Tally {
             return self.slots_one_by_one(plan, dimensions, days, count);
         }
         let mut slots = Vec::with_capacity(count);
-        let mut far: HashMap<u64, u32> = HashMap::new();
-        let mut used = Vec::new();
-        let mut table = std::mem::take(&mut self.table);
-        if combinations <= TABLE_MAX {
-            table.resize(table.len().max(combinations as usize), NO_SLOT);
-        }
+        let mut known = std::mem::take(&mut self.known);
+        known.prepare(combinations);
         let mut start = 0;
         for (day, end) in runs(plan, days, count) {
-            for (at, combination) in combined.iter().enumerate().take(end).skip(start) {
-                let known = match combinations <= TABLE_MAX {
-                    true => &mut table[*combination as usize],
-                    false => far.entry(*combination).or_insert(NO_SLOT),
-                };
-                if *known == NO_SLOT {
-                    *known = self.slot(plan, dimensions, day, at);
-                    used.push(*combination);
-                }
-                slots.push(*known);
+            for (at, combination) in (start..).zip(&combined[start..end]) {
+                slots.push(match known.slot(*combination) {
+                    Some(slot) => slot,
+                    None => {
+                        let slot = self.slot(plan, dimensions, day, at);
+                        known.keep(*combination, slot);
+                        slot
+                    }
+                });
             }
             start = end;
-            far.clear();
-            match combinations <= TABLE_MAX {
-                true => used.drain(..).for_each(|combination| table[combination as usize] = NO_SLOT),
-                false => used.clear(),
-            }
+            known.forget();
         }
-        self.table = table;
+        self.known = known;
         slots
     }
 
@@ -448,32 +432,4 @@ pub(super) fn cell(key: Key, value: u64, names: &mut Naming<'_>) -> rusqlite::Re
         (_, "", raised) => Cell::Number((raised - 1) as i64),
         (_, _, name) => Cell::Text(names.resolve(name as i64)?),
     })
-}
-
-/// How often each bucket occurred in each slot.
-#[derive(Default)]
-struct Buckets {
-    tabled: Vec<u64>,
-    others: HashMap<(u32, u16), u64>,
-}
-
-impl Buckets {
-    fn add(&mut self, slot: u32, raised: usize, count: u64) {
-        let index = slot as usize * BUCKETS + raised;
-        if let Some(known) = self.tabled.get_mut(index) {
-            *known += count;
-        } else if (slot as usize) < TABLED_SLOTS {
-            self.tabled.resize((slot as usize + 1) * BUCKETS, 0);
-            self.tabled[index] += count;
-        } else {
-            *self.others.entry((slot, raised as u16)).or_default() += count;
-        }
-    }
-
-    /// Slots, raised buckets and counts.
-    fn all(&self) -> impl Iterator<Item = (u32, usize, u64)> {
-        let tabled = self.tabled.iter().enumerate().filter(|(_, count)| **count > 0);
-        let tabled = tabled.map(|(at, count)| ((at / BUCKETS) as u32, at % BUCKETS, *count));
-        tabled.chain(self.others.iter().map(|((slot, raised), count)| (*slot, usize::from(*raised), *count)))
-    }
 }
