@@ -1,7 +1,7 @@
-//! `cargo xtask docs`: the files that come from event definitions, command tree and tables, written or compared.
+//! `cargo xtask docs`: the files that come from definitions in the programs, written or compared.
 //!
-//! They are what the program itself says, so that what we publish, what users are told and what the collector accepts
-//! cannot differ.
+//! They are what the programs themselves say, so that what we publish, what users are told, what the collector accepts
+//! and what it answers cannot differ.
 
 use std::path::Path;
 use std::process::Command;
@@ -11,13 +11,26 @@ use anyhow::{Context, bail};
 use crate::process::Interrupt;
 use crate::{process, terminal, workspace};
 
-/// Files by their path in the workspace, with the arguments that make the program write them to stdout.
-const GENERATED: [(&str, &[&str]); 5] = [
-    ("docs/telemetry.md", &["telemetry", "explain", "--markdown"]),
-    ("docs/cli.md", &["reference", "cli"]),
-    ("docs/environment.md", &["reference", "environment"]),
-    ("docs/events.md", &["reference", "events"]),
-    ("crates/telemetry-collector/catalogue/docker-agent.json", &["telemetry", "explain", "--json"]),
+/// Which program writes a file.
+#[derive(Debug, Clone, Copy)]
+enum Writer {
+    Agent,
+    Collector,
+}
+
+/// Files by their path in the workspace, with the program and the arguments that make it write them to stdout.
+const GENERATED: [(&str, Writer, &[&str]); 7] = [
+    ("docs/telemetry.md", Writer::Agent, &["telemetry", "explain", "--markdown"]),
+    ("docs/cli.md", Writer::Agent, &["reference", "cli"]),
+    ("docs/environment.md", Writer::Agent, &["reference", "environment"]),
+    ("docs/events.md", Writer::Agent, &["reference", "events"]),
+    (
+        "crates/telemetry-collector/catalogue/docker-agent.json",
+        Writer::Agent,
+        &["telemetry", "explain", "--json"],
+    ),
+    ("docs/http-api.md", Writer::Collector, &["api", "markdown"]),
+    ("docs/collector-sql.md", Writer::Collector, &["api", "sql"]),
 ];
 
 /// What lists the names of the manual pages, and writes one of them.
@@ -25,23 +38,26 @@ const MANUAL: [&str; 2] = ["reference", "man"];
 
 /// Writes the files; with `check` compares instead and fails if one differs.
 pub(crate) fn run(check: bool) -> anyhow::Result<()> {
-    let program = workspace::build_binaries(&Interrupt::default())?.docker_agent;
+    let programs = workspace::build_binaries(&Interrupt::default())?;
     let home = tempfile::tempdir().context("cannot make a temporary home folder")?;
-    let ask = |args: &[&str]| process::stdout(&mut explain(&program, home.path(), args));
-    let mut files: Vec<(String, Vec<String>)> = GENERATED
-        .iter()
-        .map(|(path, args)| ((*path).to_owned(), args.iter().map(|arg| (*arg).to_owned()).collect()))
-        .collect();
-    for name in ask(&MANUAL)?.lines() {
-        let args = MANUAL.iter().copied().chain([name]).map(str::to_owned).collect();
-        files.push((format!("docs/man/{name}.1"), args));
+    let program = |writer| match writer {
+        Writer::Agent => &programs.docker_agent,
+        Writer::Collector => &programs.telemetry_collector,
+    };
+    let ask = |writer, args: &[&str]| process::stdout(&mut explain(program(writer), home.path(), args));
+    let owned = |args: &[&str]| args.iter().map(|arg| (*arg).to_owned()).collect::<Vec<String>>();
+    let mut files: Vec<(String, Writer, Vec<String>)> =
+        GENERATED.iter().map(|(path, writer, args)| ((*path).to_owned(), *writer, owned(args))).collect();
+    for name in ask(Writer::Agent, &MANUAL)?.lines() {
+        let args = [&MANUAL[..], &[name]].concat();
+        files.push((format!("docs/man/{name}.1"), Writer::Agent, owned(&args)));
     }
     let mut stale = Vec::new();
-    for (path, args) in files {
+    for (path, writer, args) in files {
         let args: Vec<&str> = args.iter().map(String::as_str).collect();
-        let expected = ask(&args)?;
+        let expected = ask(writer, &args)?;
         if expected.is_empty() {
-            bail!("docker-agent {} wrote nothing", args.join(" "));
+            bail!("{} {} wrote nothing", program(writer).display(), args.join(" "));
         }
         let file = workspace::root().join(&path);
         let found = std::fs::read_to_string(&file).unwrap_or_default();

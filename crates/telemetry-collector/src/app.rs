@@ -1,20 +1,34 @@
 //! What every handler may use: the queue to the writer, snapshots of the store, the catalogue and the time.
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
 
 use tokio::sync::{Semaphore, watch};
 
+use crate::answer::range::Range;
+use crate::api::endpoints;
 use crate::catalogue::Catalogues;
 use crate::ingest::queue::Queue;
+use crate::metrics::Requests;
 use crate::settings::Clock;
-use crate::store::sqlite::{Reader, Snapshot, check_free_space};
-use crate::store::{StoreError, UnixMs};
+use crate::store::question::View;
+use crate::store::sqlite::{Reader, check_free_space};
+use crate::store::{Day, StoreError, StoreSize, UnixMs};
 
 /// Queries that run at the same time; others wait.
 const READERS: usize = 4;
 /// Live tails that are open at the same time; others are refused.
 const TAILS: usize = 64;
+
+/// What those who watch the collector want to know of its store.
+#[derive(Debug)]
+pub(crate) struct Vitals {
+    /// Counts by fate and code, over all time.
+    pub(crate) arrivals: BTreeMap<(String, String), u64>,
+    pub(crate) last_row: i64,
+    pub(crate) store: StoreSize,
+}
 
 /// Shared by all handlers.
 #[derive(Clone)]
@@ -22,11 +36,13 @@ pub(crate) struct App {
     pub(crate) queue: Queue,
     pub(crate) catalogues: Arc<Catalogues>,
     pub(crate) tails: Arc<Semaphore>,
+    pub(crate) requests: Arc<Requests>,
     /// Becomes true when the collector ends.
     pub(crate) ending: watch::Receiver<bool>,
     reader: Arc<Reader>,
     readers: Arc<Semaphore>,
     clock: Clock,
+    started_ms: UnixMs,
     folder: PathBuf,
     min_free: u64,
 }
@@ -34,7 +50,7 @@ pub(crate) struct App {
 impl App {
     pub(crate) fn new(
         queue: Queue,
-        reader: Reader,
+        reader: Arc<Reader>,
         settings: crate::settings::Settings,
         ending: watch::Receiver<bool>,
     ) -> Self {
@@ -42,9 +58,11 @@ impl App {
             queue,
             catalogues: Arc::new(settings.catalogues),
             tails: Arc::new(Semaphore::new(TAILS)),
+            requests: Arc::new(Requests::to(endpoints().into_iter().map(|endpoint| endpoint.path))),
             ending,
-            reader: Arc::new(reader),
+            reader,
             readers: Arc::new(Semaphore::new(READERS)),
+            started_ms: (settings.clock)(),
             clock: settings.clock,
             folder: settings.data,
             min_free: settings.min_free,
@@ -59,17 +77,41 @@ impl App {
         (self.clock)()
     }
 
+    pub(crate) fn started_ms(&self) -> UnixMs {
+        self.started_ms
+    }
+
+    pub(crate) fn open_tails(&self) -> usize {
+        TAILS - self.tails.available_permits()
+    }
+
+    /// What those who watch the collector want to know of its store.
+    pub(crate) async fn vitals(&self) -> Result<Vitals, StoreError> {
+        let reader = Arc::clone(&self.reader);
+        self.read(move |view| {
+            let mut arrivals = BTreeMap::new();
+            for arrival in view.arrivals(Range { from: Day::MIN, to: Day::MAX })? {
+                // Properties of refused records are no records.
+                if !arrival.fate.ends_with("_property") {
+                    *arrivals.entry((arrival.fate, arrival.code)).or_default() += arrival.n;
+                }
+            }
+            Ok(Vitals { arrivals, last_row: view.last_row()?, store: reader.size()? })
+        })
+        .await
+    }
+
     /// Runs `read` on one consistent state of the store, off the threads that answer requests.
     pub(crate) async fn read<T: Send + 'static>(
         &self,
-        read: impl FnOnce(&mut Snapshot<'_>) -> Result<T, StoreError> + Send + 'static,
+        read: impl FnOnce(&mut dyn View) -> Result<T, StoreError> + Send + 'static,
     ) -> Result<T, StoreError> {
         let permit = Arc::clone(&self.readers).acquire_owned().await;
         let permit = permit.map_err(|error| StoreError::Failed(error.to_string()))?;
         let reader = Arc::clone(&self.reader);
         let task = tokio::task::spawn_blocking(move || {
             let _permit = permit;
-            reader.snapshot(read)
+            reader.snapshot(|snapshot| read(snapshot))
         });
         task.await.map_err(|error| StoreError::Failed(error.to_string()))?
     }

@@ -7,7 +7,7 @@ use serde_json::Value;
 
 pub use agent_telemetry::CatalogueDoc;
 pub(crate) use agent_telemetry::MAX_RECORD_BYTES;
-pub(crate) use agent_telemetry::catalogue::{Checked, CheckedValue, RejectCode, Rejection};
+pub(crate) use agent_telemetry::catalogue::{Checked, CheckedValue, FieldDoc, RejectCode, Rejection};
 pub(crate) use agent_telemetry::name::is_identifier;
 pub(crate) use agent_telemetry::wire::{
     Answer, ClientCounters, MAX_BODY_BYTES, MAX_RECORDS, Rejected, TRACK_PATH,
@@ -46,6 +46,11 @@ impl Catalogues {
         }
         self.0.push(catalogue);
         Ok(())
+    }
+
+    /// All of them.
+    pub(crate) fn all(&self) -> &[CatalogueDoc] {
+        &self.0
     }
 
     /// Checks a record against the catalogue of the tool that it names.

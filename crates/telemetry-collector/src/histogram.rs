@@ -21,16 +21,24 @@ pub(crate) fn middle_of(bucket: u16) -> u64 {
 }
 
 /// How often each bucket occurred.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct Histogram {
     counts: BTreeMap<u16, u64>,
     total: u64,
 }
 
 impl Histogram {
-    pub(crate) fn add(&mut self, bucket: u16) {
-        *self.counts.entry(bucket).or_default() += 1;
-        self.total += 1;
+    /// Adds a bucket's count.
+    pub(crate) fn add_many(&mut self, bucket: u16, count: u64) {
+        *self.counts.entry(bucket).or_default() += count;
+        self.total += count;
+    }
+
+    /// Adds all of another histogram.
+    pub(crate) fn merge(&mut self, other: &Self) {
+        for (bucket, count) in &other.counts {
+            self.add_many(*bucket, *count);
+        }
     }
 
     /// The nearest-rank percentile in milliseconds, `None` without samples.
@@ -69,7 +77,7 @@ mod tests {
         let mut histogram = Histogram::default();
         assert_eq!(histogram.percentile(50), None);
         for ms in 1..=100 {
-            histogram.add(bucket_of(ms));
+            histogram.add_many(bucket_of(ms), 1);
         }
         let shown = [50, 95, 99, 100].map(|p| histogram.percentile(p).unwrap() as f64);
         for (shown, exact) in shown.into_iter().zip([50.0, 95.0, 99.0, 100.0]) {

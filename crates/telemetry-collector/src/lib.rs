@@ -7,19 +7,39 @@
 //! No address of a client is stored or logged, and no content of a record that was refused.
 
 mod answer;
+mod api;
 mod app;
 mod catalogue;
+mod export;
 mod histogram;
 mod ingest;
+mod maintenance;
+mod metrics;
 mod page;
 mod report;
 mod router;
 mod routes;
 mod server;
 mod settings;
+mod sql;
 mod store;
 
 pub use catalogue::{CatalogueDoc, Catalogues, docker_agent};
+pub use export::{ExportFormat, ReadError, export_folder};
+pub use maintenance::{DataFolder, Forgotten, MaintenanceError, backup};
 pub use server::{Server, StartError};
-pub use settings::{Clock, DEFAULT_MIN_FREE, Settings};
+pub use settings::{Clock, DEFAULT_MIN_FREE, DEFAULT_RAW_DAYS, MIN_RAW_DAYS, Settings};
+pub use sql::{QueryAnswer, QueryFormat, QueryLimits, QueryStopped, query, schema_page};
 pub use store::OpenError;
+
+/// The HTTP interface as a page to read.
+#[must_use]
+pub fn http_api_page() -> String {
+    api::markdown::page()
+}
+
+/// The HTTP interface as an OpenAPI document.
+#[must_use]
+pub fn openapi_document() -> serde_json::Value {
+    api::openapi::document()
+}

@@ -1,8 +1,9 @@
 //! The command line of the collector.
 //!
-//! stdout has one line, the address; everything else goes to stderr. Exit 0 after a signal, 1 when it cannot start,
-//! 2 for wrong use.
+//! stdout of `serve` has one line, the address; that of other commands what they were asked for. Everything else goes
+//! to stderr. Exit 0 when done, 1 when something failed, 2 for wrong use.
 
+mod cli;
 mod size;
 
 use std::io::Write;
@@ -11,7 +12,9 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
-use telemetry_collector::{CatalogueDoc, DEFAULT_MIN_FREE, Server, Settings, StartError, docker_agent};
+use telemetry_collector::{
+    CatalogueDoc, DEFAULT_MIN_FREE, DEFAULT_RAW_DAYS, Server, Settings, StartError, docker_agent,
+};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
 #[derive(Parser)]
@@ -37,15 +40,44 @@ enum Command {
         /// Takes the events of another tool, too: what its `telemetry explain --json` printed; may be repeated.
         #[arg(long, value_name = "FILE")]
         catalogue: Vec<PathBuf>,
+        /// Days that events are kept for; what a day's events add up to is kept for good.
+        #[arg(long, value_name = "N", default_value_t = DEFAULT_RAW_DAYS, value_parser = clap::value_parser!(u16).range(1..))]
+        raw_days: u16,
     },
+    /// Answers a SELECT about the stored events.
+    Query(cli::query::Query),
+    /// Writes all stored events as they were sent.
+    Export(cli::export::Export),
+    /// Describes the HTTP interface and the SQL views.
+    Api(cli::api::Api),
+    /// Says whether everything in a data folder fits together.
+    Check(cli::maintenance::FolderArgs),
+    /// Makes everything again that is derived from events.
+    Rebuild(cli::maintenance::FolderArgs),
+    /// Copies the data into one file, also while a collector is using it.
+    Backup(cli::maintenance::BackupArgs),
+    /// Removes everything about one installation.
+    Forget(cli::maintenance::ForgetArgs),
 }
 
 fn main() -> ExitCode {
-    let Command::Serve { listen, data, min_free, catalogue: files } = Cli::parse().command;
+    let (listen, data, min_free, files, raw_days) = match Cli::parse().command {
+        Command::Serve { listen, data, min_free, catalogue, raw_days } => {
+            (listen, data, min_free, catalogue, raw_days)
+        }
+        Command::Check(args) => return cli::maintenance::check(&args),
+        Command::Rebuild(args) => return cli::maintenance::rebuild(&args),
+        Command::Backup(args) => return cli::maintenance::back_up(&args),
+        Command::Forget(args) => return cli::maintenance::forget(&args),
+        Command::Query(query) => return query.run(),
+        Command::Export(export) => return export.run(),
+        Command::Api(api) => return api.run(),
+    };
     debug_assert_eq!(size::parse("512MiB"), Ok(DEFAULT_MIN_FREE));
     let result = docker_agent().map_err(Failure::Catalogue).and_then(|catalogue| {
         let mut settings = Settings::new(listen, data, catalogue);
         settings.min_free = min_free;
+        settings.raw_days = raw_days;
         for file in &files {
             add_catalogue(&mut settings, file)
                 .map_err(|problem| Failure::File { file: file.clone(), problem })?;
@@ -59,7 +91,7 @@ fn main() -> ExitCode {
         Err(failure) => {
             let _ = writeln!(std::io::stderr(), "error: {failure}");
             match failure {
-                Failure::Start(StartError::NotLoopback(_)) => ExitCode::from(2),
+                Failure::Start(StartError::NotLoopback(_) | StartError::TooFewDays(_)) => ExitCode::from(2),
                 _ => ExitCode::FAILURE,
             }
         }

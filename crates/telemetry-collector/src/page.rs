@@ -43,6 +43,7 @@ pub(crate) struct Page {
     models: Vec<ModelRow>,
     more_models: usize,
     sessions: Vec<(&'static str, Shown, Shown)>,
+    never_ended: Shown,
     ingest: [(&'static str, &'static str, Shown); 3],
     live: Vec<LiveRow>,
     last_row: i64,
@@ -156,7 +157,7 @@ impl Page {
         };
         let most_calls = summary.commands.iter().map(|command| command.calls).max().unwrap_or(0);
         let commands = summary.commands.iter().take(TABLE_ROWS).map(|command| CommandRow {
-            action: command.action.clone(),
+            action: command.action.to_string(),
             calls: count(command.calls),
             failures: count(command.failures),
             rate: share(command.failures, command.calls),
@@ -164,8 +165,8 @@ impl Page {
         });
         let most_used = summary.tools.iter().map(|tool| tool.calls).max().unwrap_or(0);
         let tools = summary.tools.iter().take(TABLE_ROWS).map(|tool| ToolRow {
-            name: tool.tool_name.clone(),
-            kind: tool.tool_kind.clone(),
+            name: tool.tool_name.to_string(),
+            kind: tool.tool_kind.to_string(),
             calls: count(tool.calls),
             failures: count(tool.failures),
             rate: share(tool.failures, tool.calls),
@@ -176,17 +177,17 @@ impl Page {
             |model: &crate::answer::summary::Model| model.input_tokens.saturating_add(model.output_tokens);
         let most_tokens = summary.models.iter().map(tokens).max().unwrap_or(0);
         let models = summary.models.iter().take(TABLE_ROWS).map(|model| ModelRow {
-            name: model.model_name.clone(),
-            provider: model.model_provider.clone(),
+            name: model.model_name.to_string(),
+            provider: model.model_provider.to_string(),
             calls: count(model.calls),
             input: count(model.input_tokens),
             output: count(model.output_tokens),
-            cost: model.cost_nano.map(dollars),
+            cost: model.cost.0.map(dollars),
             unpriced: (model.unpriced_calls > 0).then(|| count(model.unpriced_calls)),
             gauge: Gauge::new(tokens(model), 0, most_tokens),
         });
         let more = |rows: usize| rows.saturating_sub(TABLE_ROWS);
-        let sessions = summary.sessions;
+        let sessions = &summary.sessions;
         let ended = sessions.completed + sessions.failed + sessions.cancelled + sessions.limit;
         let end = |name, number| (name, count(number), share(number, ended));
         Self {
@@ -210,6 +211,7 @@ impl Page {
                 end("cancelled", sessions.cancelled),
                 end("stopped at a limit", sessions.limit),
             ],
+            never_ended: count(sessions.never_ended),
             ingest: [
                 ("accepted", "stored for the first time", count(summary.ingest.accepted)),
                 ("duplicates", "sent again, stored once", count(summary.ingest.duplicates)),
@@ -228,19 +230,19 @@ impl Page {
 
 impl Totals {
     fn new(summary: &Summary) -> Self {
-        let events = summary.events;
+        let events = &summary.events;
         let kinds = [
             ("command", events.command),
             ("session", events.session),
             ("tool", events.tool),
             ("token", events.token),
         ];
-        let sessions = summary.sessions;
+        let sessions = &summary.sessions;
         let ended = sessions.completed + sessions.failed + sessions.cancelled + sessions.limit;
         let sum = |of: fn(&crate::answer::summary::Model) -> u64| summary.models.iter().map(of).sum::<u64>();
         let (input, output) = (sum(|model| model.input_tokens), sum(|model| model.output_tokens));
         let unpriced = sum(|model| model.unpriced_calls);
-        let priced = summary.models.iter().filter_map(|model| model.cost_nano);
+        let priced = summary.models.iter().filter_map(|model| model.cost.0);
         let calls = |of: fn(&Summary) -> (u64, u64)| {
             let (failures, calls) = of(summary);
             share(failures, calls)
@@ -274,15 +276,16 @@ impl Chart {
     const COLUMN: usize = 10;
 
     fn new(days: &[DayCounts]) -> Self {
-        let highest = days.iter().map(|day| day.total).max().unwrap_or(0);
+        let all = |day: &DayCounts| day.command + day.session + day.tool + day.token;
+        let highest = days.iter().map(all).max().unwrap_or(0);
         let bars = days.iter().enumerate().map(|(at, day)| {
-            let events = day.events;
             let kinds = [
-                ("command", events.command),
-                ("session", events.session),
-                ("tool", events.tool),
-                ("token", events.token),
+                ("command", day.command),
+                ("session", day.session),
+                ("tool", day.tool),
+                ("token", day.token),
             ];
+
             let percent = |number: u64| 100.0 * number as f64 / highest.max(1) as f64;
             let mut top = 100.0;
             let parts = kinds.into_iter().filter(|(_, number)| *number > 0).map(|(kind, number)| {
@@ -290,14 +293,14 @@ impl Chart {
                 Part { kind, y: format!("{top:.2}"), height: format!("{:.2}", percent(number)) }
             });
             Bar {
-                date: day.date.clone(),
+                date: show(day.date.0),
                 x: at * Self::COLUMN,
-                total: count(day.total),
+                total: count(all(day)),
                 parts: parts.collect(),
                 counts: kinds.map(|(_, number)| count(number)),
             }
         });
-        let date = |day: Option<&DayCounts>| day.map(|day| day.date.clone()).unwrap_or_default();
+        let date = |day: Option<&DayCounts>| day.map(|day| show(day.date.0)).unwrap_or_default();
         Self {
             width: days.len() * Self::COLUMN,
             highest: count(highest),

@@ -1,28 +1,26 @@
-//! All routes, in one place.
+//! All routes, in one place: paths from [`crate::api`], and what answers them.
+
+use std::sync::Arc;
 
 use axum::Router;
+use axum::extract::State;
 use axum::http::StatusCode;
-use axum::middleware::from_fn;
-use axum::routing::{get, post};
+use axum::middleware::{from_fn, from_fn_with_state};
+use axum::routing::{MethodRouter, get, post};
 
+use crate::api::{Operation, endpoints};
 use crate::app::App;
-use crate::catalogue::TRACK_PATH;
 use crate::routes::access::guard;
 use crate::routes::error::ApiError;
-use crate::routes::{assets, events, health, page, stream, summary, track};
+use crate::routes::query::Params;
+use crate::routes::{assets, catalogue, events, health, metrics, openapi, page, stream, track, view};
 
 pub(crate) fn router(app: App) -> Router {
-    Router::new()
-        .route("/", get(page::show))
-        .route("/assets/page.css", get(assets::style))
-        .route("/assets/live.js", get(assets::script))
-        .route("/favicon.ico", get(assets::icon))
-        .route(TRACK_PATH, post(track::track))
-        .route("/api/v1/summary", get(summary::summary))
-        .route("/api/v1/events", get(events::list))
-        .route("/api/v1/events/stream", get(stream::tail))
-        .route("/healthz", get(health::alive))
-        .route("/readyz", get(health::ready))
+    let requests = Arc::clone(&app.requests);
+    let routes = endpoints()
+        .into_iter()
+        .fold(Router::new(), |routes, endpoint| routes.route(&endpoint.path, handler(endpoint.operation)));
+    routes
         .method_not_allowed_fallback(async || {
             ApiError::new(
                 StatusCode::METHOD_NOT_ALLOWED,
@@ -32,5 +30,27 @@ pub(crate) fn router(app: App) -> Router {
         })
         .fallback(async || ApiError::new(StatusCode::NOT_FOUND, "not_found", "there is nothing at this path"))
         .layer(from_fn(guard))
+        .layer(from_fn_with_state(requests, metrics::count))
         .with_state(app)
+}
+
+fn handler(operation: Operation) -> MethodRouter<App> {
+    match operation {
+        Operation::Page => get(page::show),
+        Operation::Style => get(assets::style),
+        Operation::Script => get(assets::script),
+        Operation::Icon => get(assets::icon),
+        Operation::Track => post(track::track),
+        Operation::View(spec) => {
+            get(async move |State(app): State<App>, params: Params| view::answer(app, params, spec).await)
+        }
+        Operation::Filters => get(view::filters),
+        Operation::Catalogue => get(catalogue::show),
+        Operation::Events => get(events::list),
+        Operation::Tail => get(stream::tail),
+        Operation::OpenApi => get(openapi::document),
+        Operation::Metrics => get(metrics::show),
+        Operation::Alive => get(health::alive),
+        Operation::Ready => get(health::ready),
+    }
 }

@@ -2,11 +2,15 @@
 
 pub(crate) mod access;
 pub(crate) mod assets;
+pub(crate) mod catalogue;
 pub(crate) mod error;
 pub(crate) mod events;
+pub(crate) mod format;
 pub(crate) mod health;
+pub(crate) mod metrics;
+pub(crate) mod openapi;
 pub(crate) mod page;
 pub(crate) mod query;
 pub(crate) mod stream;
-pub(crate) mod summary;
 pub(crate) mod track;
+pub(crate) mod view;

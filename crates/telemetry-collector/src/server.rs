@@ -18,9 +18,9 @@ use crate::app::App;
 use crate::ingest::queue::{self, WriterThread};
 use crate::report;
 use crate::router::router;
-use crate::settings::Settings;
+use crate::settings::{MIN_RAW_DAYS, Settings};
 use crate::store::OpenError;
-use crate::store::sqlite::{Folder, Reader, Writer};
+use crate::store::sqlite::{Folder, Reader, Upkeep, UpkeepThread, Writer};
 
 const CONNECTIONS: usize = 1024;
 /// How long a request's head may take, and how long a connection may be idle: clients keep one open between events.
@@ -51,6 +51,13 @@ pub enum StartError {
         /// What to do.
         hint: &'static str,
     },
+    /// Events would go before they are forgotten as duplicates.
+    #[error(
+        "events cannot be kept for {0} days only\n  \
+         a repeated event is recognised by the one that is there, and clients repeat for up to {MIN_RAW_DAYS} days; \
+         choose --raw-days {MIN_RAW_DAYS} or more"
+    )]
+    TooFewDays(u16),
     /// The store cannot be opened.
     #[error(transparent)]
     Store(#[from] OpenError),
@@ -65,6 +72,7 @@ pub struct Server {
     address: SocketAddr,
     app: App,
     writer: WriterThread,
+    upkeep: UpkeepThread,
     end: watch::Sender<bool>,
 }
 
@@ -85,6 +93,9 @@ impl Server {
         if !settings.listen.ip().is_loopback() {
             return Err(StartError::NotLoopback(settings.listen));
         }
+        if settings.raw_days < MIN_RAW_DAYS {
+            return Err(StartError::TooFewDays(settings.raw_days));
+        }
         let bind_error = |error: std::io::Error| StartError::Bind {
             address: settings.listen,
             hint: match error.kind() {
@@ -101,8 +112,17 @@ impl Server {
         let writer = Writer::open(Arc::clone(&folder), settings.min_free)?;
         let (queue, writer) = queue::start(writer, settings.queue).map_err(StartError::Thread)?;
         let (end, ending) = watch::channel(false);
-        let app = App::new(queue, Reader::new(folder), settings, ending);
-        Ok(Self { listener, address, app, writer, end })
+        let reader = Arc::new(Reader::new(folder));
+        let desk = queue.clone();
+        let upkeep = Upkeep {
+            reader: Arc::clone(&reader),
+            desk: Box::new(move |work| desk.upkeep(work)),
+            now: Arc::clone(&settings.clock),
+            raw_days: settings.raw_days.into(),
+        };
+        let upkeep = UpkeepThread::start(upkeep).map_err(StartError::Thread)?;
+        let app = App::new(queue, reader, settings, ending);
+        Ok(Self { listener, address, app, writer, upkeep, end })
     }
 
     /// Where it listens.
@@ -154,6 +174,11 @@ impl Server {
         // Whatever still holds the queue would keep the writer from ending.
         tasks.shutdown().await;
         drop(service);
-        let _ = tokio::task::spawn_blocking(move || self.writer.join()).await;
+        let _ = tokio::task::spawn_blocking(move || {
+            // It holds the queue, too.
+            self.upkeep.join();
+            self.writer.join();
+        })
+        .await;
     }
 }

@@ -8,6 +8,10 @@ use crate::catalogue::{CatalogueDoc, Catalogues};
 
 /// Free disk space below which nothing is taken any more: 512 MiB.
 pub const DEFAULT_MIN_FREE: u64 = 512 << 20;
+/// Days that events are kept for: 400.
+pub const DEFAULT_RAW_DAYS: u16 = 400;
+/// The fewest days that events must be kept for: a repeated event is recognised by the one that is there.
+pub const MIN_RAW_DAYS: u16 = 45;
 /// Requests that may wait for the writer; at most 64 KiB each.
 const QUEUE: usize = 512;
 
@@ -24,6 +28,8 @@ pub struct Settings {
     pub data: PathBuf,
     /// Free bytes on the disk of `data` below which nothing is taken.
     pub min_free: u64,
+    /// Days that events are kept for, at least [`MIN_RAW_DAYS`]; what they add up to is kept.
+    pub raw_days: u16,
     /// How many requests may wait for the writer.
     pub queue: usize,
     /// What arriving records are checked against.
@@ -40,6 +46,7 @@ impl Settings {
             listen,
             data: data.into(),
             min_free: DEFAULT_MIN_FREE,
+            raw_days: DEFAULT_RAW_DAYS,
             queue: QUEUE,
             catalogues: Catalogues::of(catalogue),
             clock: Arc::new(|| jiff::Timestamp::now().as_millisecond()),
@@ -53,6 +60,7 @@ impl std::fmt::Debug for Settings {
             .field("listen", &self.listen)
             .field("data", &self.data)
             .field("min_free", &self.min_free)
+            .field("raw_days", &self.raw_days)
             .field("queue", &self.queue)
             .finish_non_exhaustive()
     }

@@ -1,8 +1,8 @@
-//! What the collector keeps, in the terms of its domain: events in, rows and facts out.
+//! What the collector keeps, in the terms of its domain: events in, rows and groups out.
 //!
 //! Handlers and answers speak these types and never SQL.
 //! `sqlite` is the only implementation so far and the only module that names its driver; a second store would
-//! answer with the same [`Facts`], so that every number is computed by the same code.
+//! answer the same [`question`]s, so that every number is computed by the same code.
 //!
 //! Invariants: an event id is stored at most once, a stored event never changes, and row ids only grow.
 
@@ -15,6 +15,7 @@ use uuid::Uuid;
 
 use crate::catalogue::{CheckedValue, ClientCounters};
 
+pub(crate) mod question;
 pub(crate) mod sqlite;
 
 /// A point in time in Unix milliseconds.
@@ -89,41 +90,13 @@ pub(crate) struct EventRow {
     pub(crate) properties: serde_json::Map<String, Value>,
 }
 
-/// A name in the store's dictionary; equal names of one kind have equal ids. 0 stands for "absent".
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Default)]
-pub(crate) struct NameId(pub(crate) i64);
-
-impl NameId {
-    pub(crate) const ABSENT: Self = Self(0);
-}
-
-/// The columns of one event that answers are computed from.
-#[derive(Debug, Clone, Copy, Default)]
-pub(crate) struct Facts {
-    pub(crate) timestamp_ms: UnixMs,
-    pub(crate) event: NameId,
-    pub(crate) action: NameId,
-    /// The store's number of the installation, 0 when the event named none.
-    pub(crate) install: i64,
-    pub(crate) tool: NameId,
-    pub(crate) tool_kind: NameId,
-    pub(crate) provider: NameId,
-    pub(crate) model: NameId,
-    pub(crate) outcome: NameId,
-    pub(crate) success: Option<bool>,
-    /// See [`crate::histogram::bucket_of`].
-    pub(crate) duration_bucket: Option<u16>,
-    pub(crate) input_tokens: u64,
-    pub(crate) output_tokens: u64,
-    pub(crate) cost_nano: Option<u64>,
-}
-
-/// How many records arrived in a range of arrival days, by fate.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
-pub(crate) struct IngestCounts {
-    pub(crate) accepted: u64,
-    pub(crate) duplicates: u64,
-    pub(crate) rejected: u64,
+/// How large a store is.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) struct StoreSize {
+    pub(crate) database_bytes: u64,
+    pub(crate) wal_bytes: u64,
+    /// What is left on its disk.
+    pub(crate) free_bytes: u64,
 }
 
 /// Which events to list.

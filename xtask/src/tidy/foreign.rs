@@ -15,7 +15,13 @@ const ONLY_IN: [(&str, &[&str]); 18] = [
     ("cargo_metadata", &["xtask/src/tidy/boundaries", "xtask/src/workspace"]),
     (
         "clap",
-        &["crates/docker-agent/src", "crates/telemetry-collector/src/main", "examples/acme/src", "xtask/src"],
+        &[
+            "crates/docker-agent/src",
+            "crates/telemetry-collector/src/cli",
+            "crates/telemetry-collector/src/main",
+            "examples/acme/src",
+            "xtask/src",
+        ],
     ),
     ("clap_complete", &["crates/docker-agent/src/commands/completion"]),
     ("clap_mangen", &["crates/docker-agent/src/commands/reference/man"]),

@@ -209,6 +209,10 @@ pub(crate) struct Collector {
 }
 
 impl Collector {
+    pub(crate) fn url(&self, path: &str) -> String {
+        format!("{}{path}", self.url)
+    }
+
     pub(crate) fn track_url(&self) -> String {
         format!("{}/events/v1/track", self.url)
     }

@@ -6,6 +6,7 @@
 mod canary;
 mod chat;
 mod consent;
+mod contract;
 mod killed;
 mod machine;
 mod network;

@@ -13,15 +13,10 @@ mod filesystem;
 mod formats;
 mod jobs;
 mod killed;
-<<<<<<< HEAD
 mod many;
 mod mcp;
 mod mcp_servers;
 mod messages;
-=======
-mod mcp;
-mod mcp_servers;
->>>>>>> tools
 mod mutations;
 mod permissions;
 mod prices;

@@ -35,12 +35,12 @@ use self::asking::Asking;
 use self::console::{Console, Sink, WithoutCalls};
 use self::signals::Signals;
 use self::talk::Script;
+use crate::agent_file;
 use crate::args::RunArgs;
 use crate::failure::Failure;
 use crate::output;
 use crate::startup::Startup;
 use crate::wrapper::Outcome;
-use crate::agent_file;
 
 pub(crate) use self::prompt::commands as prompt_commands;
 

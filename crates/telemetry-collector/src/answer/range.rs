@@ -11,6 +11,8 @@ pub(crate) struct BadRange(String);
 
 /// What `from` and `to` mean when they are not given.
 pub(crate) const DEFAULT_DAYS: i64 = 30;
+/// The longest range: three years. Answers have a row for each day.
+pub(crate) const MOST_DAYS: i64 = 1_098;
 
 /// A range of days.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -30,7 +32,16 @@ impl Range {
         if from > to {
             return Err(BadRange(format!("from ({}) is after to ({})", show(from), show(to))));
         }
-        Ok(Self { from, to })
+        let range = Self { from, to };
+        if range.len() > MOST_DAYS {
+            return Err(BadRange(format!(
+                "from {} to {} are {} days; a range may have {MOST_DAYS}",
+                show(from),
+                show(to),
+                range.len()
+            )));
+        }
+        Ok(range)
     }
 
     /// The last `days` days up to today.
@@ -38,9 +49,34 @@ impl Range {
         let to = day_of(now_ms);
         Self { from: to - (days - 1), to }
     }
+
+    /// How many days it has.
+    pub(crate) fn len(self) -> i64 {
+        self.to - self.from + 1
+    }
+
+    pub(crate) fn contains(self, day: Day) -> bool {
+        (self.from..=self.to).contains(&day)
+    }
+
+    /// The days, in their order.
+    pub(crate) fn days(self) -> impl Iterator<Item = Day> {
+        self.from..=self.to
+    }
+
+    /// The range of the same length that ends the day before.
+    pub(crate) fn previous(self) -> Self {
+        Self { from: self.from - self.len(), to: self.from - 1 }
+    }
+
+    /// The last `days` days of this range's end, also before its beginning.
+    pub(crate) fn window(self, days: i64) -> Self {
+        Self { from: self.to - (days - 1), to: self.to }
+    }
 }
 
-fn parse_day(name: &str, text: &str) -> Result<Day, BadRange> {
+/// Reads a date; `name` says which one in the message.
+pub(crate) fn parse_day(name: &str, text: &str) -> Result<Day, BadRange> {
     let well_formed = text.len() == 10
         && text.bytes().enumerate().all(|(at, byte)| match at {
             4 | 7 => byte == b'-',
@@ -86,10 +122,21 @@ mod tests {
     }
 
     #[test]
+    fn the_previous_range_is_as_long_and_ends_the_day_before() {
+        let range = Range { from: 100, to: 106 };
+        assert_eq!(range.previous(), Range { from: 93, to: 99 });
+        assert_eq!(range.previous().len(), range.len());
+    }
+
+    #[test]
     fn nonsense_is_refused() {
-        for (from, to) in
-            [("2026-2-1", "2026-02-02"), ("2026-02-30", "2026-03-02"), ("2026-03-02", "2026-03-01"), ("", "")]
-        {
+        for (from, to) in [
+            ("2026-2-1", "2026-02-02"),
+            ("2026-02-30", "2026-03-02"),
+            ("2026-03-02", "2026-03-01"),
+            ("", ""),
+            ("0001-01-01", "9999-12-31"),
+        ] {
             assert!(Range::parse(Some(from), Some(to), NOON).is_err(), "{from} {to}");
         }
     }

@@ -1,343 +1,468 @@
 //! The summary: who used what, what failed, what it cost, in a range of days.
-//!
-//! [`Fold`] sees each event once and knows nothing of stores; [`Fold::finish`] puts names to numbers.
-//! Failures are what the client called failures: a cancelled or denied tool call is neither a failure nor counted as
-//! one. A cost that nobody knows is `null`, never zero. Percentiles are merged from buckets, see
-//! [`crate::histogram`]: at most 4.5 % off.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use serde::{Serialize, Serializer};
+use super::calls::{Calls, day, most_first, name};
+use super::datum::{Date, Dollars, Quotient};
+use super::range::Range;
+use super::table::{Shape, Table, TableSpec, rows};
+use super::{ORIGIN, Scope, ViewSpec};
+use crate::store::StoreError;
+use crate::store::question::{Arrival, DailyTotals, Group, Key, Subject, Sum, View};
 
-use super::range::{Range, show};
-use crate::histogram::Histogram;
-use crate::store::{Facts, IngestCounts, NameId, StoreError, day_of};
+pub(crate) static VIEW: ViewSpec = ViewSpec {
+    name: "summary",
+    about: "Who used what, what failed and what it cost.",
+    tables: &TABLES,
+    main: "days",
+    serves: ORIGIN,
+    limit: "commands and active installations belong to no agent, model, tool or command",
+    ask: |view, scope| Summary::ask(view, scope).map(|summary| summary.tables()),
+};
+
+static TABLES: [TableSpec; 9] = [
+    TableSpec::new::<EventCounts>("events", Shape::Object, "Stored events by kind."),
+    TableSpec::new::<Installs>(
+        "installs",
+        Shape::Object,
+        "Distinct installations with an event. \
+         The last day, week and month end with the range and may reach back beyond its beginning.",
+    ),
+    TableSpec::new::<Command>("commands", Shape::List, "Commands, most used first."),
+    TableSpec::new::<Tool>("tools", Shape::List, "Tools, most used first."),
+    TableSpec::new::<Model>("models", Shape::List, "Models, those with the most tokens first."),
+    TableSpec::new::<Sessions>("sessions", Shape::Object, "Sessions by how they ended."),
+    TableSpec::new::<Ingest>(
+        "ingest",
+        Shape::Object,
+        "Records received, by their day of arrival; filters do not apply.",
+    ),
+    TableSpec::new::<DayCounts>("days", Shape::Series, "Each day of the range."),
+    TableSpec::new::<Other>("others", Shape::List, "Events of other names, from other tools' catalogues."),
+];
+
+rows! {
+    /// Stored events.
+    struct EventCounts[0] {
+        /// Commands that ended.
+        command: u64,
+        /// Sessions that started or ended.
+        session: u64,
+        /// Tool calls.
+        tool: u64,
+        /// Calls of models.
+        token: u64,
+    }
+
+    /// Events of another name.
+    struct Other[1] {
+        /// The event's name.
+        event: Arc<str>,
+        /// How many are stored.
+        count: u64,
+    }
+
+    /// Distinct installations.
+    struct Installs[0] {
+        /// On the last day.
+        day: u64,
+        /// In the last 7 days.
+        week: u64,
+        /// In the last 30 days.
+        month: u64,
+        /// In the whole range.
+        range: u64,
+    }
+
+    /// A command.
+    struct Command[1] {
+        /// The command.
+        action: Arc<str>,
+        /// How often it ran.
+        calls: u64,
+        /// How often it failed.
+        failures: u64,
+    }
+
+    /// A tool.
+    struct Tool[2] {
+        /// The tool.
+        tool_name: Arc<str>,
+        /// Where it comes from: `builtin`, `mcp`, `script` or `agent`.
+        tool_kind: Arc<str>,
+        /// How often it was called.
+        calls: u64,
+        /// How often it failed.
+        failures: u64,
+        /// Half of the calls were faster.
+        p50_ms: Option<u64>,
+        /// 95 of 100 calls were faster.
+        p95_ms: Option<u64>,
+        /// 99 of 100 calls were faster.
+        p99_ms: Option<u64>,
+    }
+
+    /// A model.
+    struct Model[2] {
+        /// Who runs it.
+        model_provider: Arc<str>,
+        /// The model that answered.
+        model_name: Arc<str>,
+        /// Tokens read, cached ones included.
+        input_tokens: u64,
+        /// Tokens written, reasoning included.
+        output_tokens: u64,
+        /// Estimated cost of the calls whose price is known.
+        cost: Dollars,
+        /// Calls whose price is not known; they are not in `cost`.
+        unpriced_calls: u64,
+        /// How often it was called.
+        calls: u64,
+    }
+
+    /// Sessions.
+    struct Sessions[0] {
+        /// Sessions that started in the range.
+        started: u64,
+        /// Ended as intended.
+        completed: u64,
+        /// Ended with an error.
+        failed: u64,
+        /// Ended by the user.
+        cancelled: u64,
+        /// Ended at a limit of turns or tokens.
+        limit: u64,
+        /// Started less ended, at least 0: what was killed, still runs, or has not reported yet.
+        never_ended: u64,
+    }
+
+    /// Arrived records.
+    struct Ingest[0] {
+        /// Stored for the first time.
+        accepted: u64,
+        /// Sent again, stored once.
+        duplicates: u64,
+        /// Refused with a reason.
+        rejected: u64,
+    }
+
+    /// A day.
+    struct DayCounts[1] {
+        /// The UTC day of the client's timestamp.
+        date: Date,
+        /// Distinct installations with an event on this day.
+        installs: u64,
+        /// Commands that ended.
+        command: u64,
+        /// Sessions that started or ended.
+        session: u64,
+        /// Tool calls.
+        tool: u64,
+        /// Calls of models.
+        token: u64,
+        /// Commands that failed.
+        command_failures: u64,
+        /// The share of commands that failed.
+        command_failure_rate: Quotient,
+        /// Sessions that started.
+        sessions_started: u64,
+        /// Tokens read and written.
+        tokens: u64,
+        /// Estimated cost of the calls whose price is known.
+        cost: Dollars,
+    }
+}
 
 /// The answer of `GET /api/v1/summary`.
-#[derive(Debug, Serialize)]
+#[derive(Debug)]
 pub(crate) struct Summary {
-    pub(crate) range: ShownRange,
     pub(crate) events: EventCounts,
     pub(crate) installs: Installs,
     pub(crate) commands: Vec<Command>,
     pub(crate) tools: Vec<Tool>,
     pub(crate) models: Vec<Model>,
     pub(crate) sessions: Sessions,
-    pub(crate) ingest: IngestCounts,
-    /// For the page; not part of the answer yet.
-    #[serde(skip)]
+    pub(crate) ingest: Ingest,
     pub(crate) days: Vec<DayCounts>,
+    pub(crate) others: Vec<Other>,
 }
 
-#[derive(Debug, Serialize)]
-pub(crate) struct ShownRange {
-    pub(crate) from: String,
-    pub(crate) to: String,
+/// What is added up for one day.
+#[derive(Debug, Clone, Copy, Default)]
+struct OnDay {
+    command: u64,
+    command_failures: u64,
+    started: u64,
+    session: u64,
+    tool: u64,
+    token: u64,
+    tokens: u64,
+    cost_nano: u64,
+    priced: u64,
 }
 
-#[derive(Debug, Default, Clone, Copy, PartialEq, Eq, Serialize)]
-pub(crate) struct EventCounts {
-    pub(crate) command: u64,
-    pub(crate) session: u64,
-    pub(crate) tool: u64,
-    pub(crate) token: u64,
-}
+type Days = BTreeMap<i64, OnDay>;
 
-/// Distinct installations with an event in the last 1, 7 and 30 days of the range.
-#[derive(Debug, Default, Clone, Copy, PartialEq, Eq, Serialize)]
-pub(crate) struct Installs {
-    pub(crate) day: u64,
-    pub(crate) week: u64,
-    pub(crate) month: u64,
-}
-
-#[derive(Debug, Serialize)]
-pub(crate) struct Command {
-    pub(crate) action: String,
-    pub(crate) calls: u64,
-    pub(crate) failures: u64,
-}
-
-#[derive(Debug, Serialize)]
-pub(crate) struct Tool {
-    pub(crate) tool_name: String,
-    pub(crate) tool_kind: String,
-    pub(crate) calls: u64,
-    pub(crate) failures: u64,
-    pub(crate) p50_ms: Option<u64>,
-    pub(crate) p95_ms: Option<u64>,
-    pub(crate) p99_ms: Option<u64>,
-}
-
-#[derive(Debug, Serialize)]
-pub(crate) struct Model {
-    pub(crate) model_provider: String,
-    pub(crate) model_name: String,
-    pub(crate) input_tokens: u64,
-    pub(crate) output_tokens: u64,
-    /// Dollars, of the calls whose price is known; `null` if there is none.
-    #[serde(rename = "cost", serialize_with = "dollars")]
-    pub(crate) cost_nano: Option<u64>,
-    pub(crate) unpriced_calls: u64,
-    #[serde(skip)]
-    pub(crate) calls: u64,
-}
-
-#[derive(Debug, Default, Clone, Copy, PartialEq, Eq, Serialize)]
-pub(crate) struct Sessions {
-    pub(crate) started: u64,
-    pub(crate) completed: u64,
-    pub(crate) failed: u64,
-    pub(crate) cancelled: u64,
-    pub(crate) limit: u64,
-}
-
-/// One day of the range.
-#[derive(Debug, Clone, Default)]
-pub(crate) struct DayCounts {
-    pub(crate) date: String,
-    pub(crate) events: EventCounts,
-    pub(crate) total: u64,
-}
-
-#[expect(clippy::ref_option, reason = "the signature that serde asks for")]
-fn dollars<S: Serializer>(nano: &Option<u64>, serializer: S) -> Result<S::Ok, S::Error> {
-    match nano {
-        Some(nano) => serializer.serialize_f64(*nano as f64 / 1e9),
-        None => serializer.serialize_none(),
+impl OnDay {
+    fn of(totals: &DailyTotals) -> Self {
+        Self {
+            command: totals.commands,
+            command_failures: totals.command_failures,
+            started: totals.sessions_started,
+            session: totals.session_events,
+            tool: totals.tool_calls,
+            token: totals.model_calls,
+            tokens: totals.input_tokens + totals.output_tokens,
+            cost_nano: totals.cost_nano,
+            priced: totals.priced_calls,
+        }
     }
 }
 
-/// The numbers of the words that the summary tells apart; absent words match nothing.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Words {
-    command: NameId,
-    session: NameId,
-    tool: NameId,
-    token: NameId,
-    start: NameId,
-    error: NameId,
-    outcomes: [NameId; 4],
+/// The days of which nothing but totals is kept; filters cannot be applied to those.
+fn past(view: &mut dyn View, scope: &Scope) -> Result<Vec<DailyTotals>, StoreError> {
+    let first_event = view.span()?.map_or(scope.range.to + 1, |span| span.from);
+    if scope.filters.iter().next().is_some() || scope.range.from >= first_event {
+        return Ok(Vec::new());
+    }
+    view.totals(Range { from: scope.range.from, to: scope.range.to.min(first_event - 1) })
 }
 
-impl Words {
-    /// Looks the words up with `find(kind, word)`.
-    pub(crate) fn find(
-        mut find: impl FnMut(&str, &str) -> Result<NameId, StoreError>,
-    ) -> Result<Self, StoreError> {
-        // A word that no event ever had must not match events that have none.
-        let mut find =
-            |kind, word| find(kind, word).map(|id| if id == NameId::ABSENT { NameId(i64::MIN) } else { id });
-        Ok(Self {
-            command: find("event", "command")?,
-            session: find("event", "session")?,
-            tool: find("event", "tool")?,
-            token: find("event", "token")?,
-            start: find("action", "start")?,
-            error: find("outcome", "error")?,
-            outcomes: [
-                find("outcome", "completed")?,
-                find("outcome", "failed")?,
-                find("outcome", "cancelled")?,
-                find("outcome", "limit")?,
-            ],
-        })
+impl Summary {
+    /// Asks a store.
+    pub(crate) fn ask(view: &mut dyn View, scope: &Scope) -> Result<Self, StoreError> {
+        let mut days = Days::new();
+        let commands = commands(view, scope, &mut days)?;
+        let tools = tools(view, scope, &mut days)?;
+        let models = models(view, scope, &mut days)?;
+        let (sessions, others) = sessions(view, scope, &mut days)?;
+        let past = past(view, scope)?;
+        days.extend(past.iter().map(|totals| (totals.day, OnDay::of(totals))));
+        let sum = |of: fn(&OnDay) -> u64| days.values().map(of).sum();
+        let events = EventCounts {
+            command: sum(|day| day.command),
+            session: sum(|day| day.session),
+            tool: sum(|day| day.tool),
+            token: sum(|day| day.token),
+        };
+        let (installs, mut by_day) = installs(view, scope)?;
+        for totals in &past {
+            by_day[(totals.day - scope.range.from) as usize] = totals.active_day;
+        }
+        let ingest = Ingest::of(&view.arrivals(scope.range)?);
+        let day = |(date, installs)| {
+            let on: OnDay = days.get(&date).copied().unwrap_or_default();
+            DayCounts::new(date, installs, &on)
+        };
+        let days = scope.range.days().zip(by_day).map(day).collect();
+        Ok(Self { events, installs, commands, tools, models, sessions, ingest, days, others })
+    }
+
+    fn tables(&self) -> Vec<Table> {
+        let [events, installs, commands, tools, models, sessions, ingest, days, others] = &TABLES;
+        vec![
+            events.fill([&self.events]),
+            installs.fill([&self.installs]),
+            commands.fill(&self.commands),
+            tools.fill(&self.tools),
+            models.fill(&self.models),
+            sessions.fill([&self.sessions]),
+            ingest.fill([&self.ingest]),
+            days.fill(&self.days),
+            others.fill(&self.others),
+        ]
     }
 }
 
-#[derive(Debug, Default)]
-struct Calls {
-    calls: u64,
-    failures: u64,
-    durations: Histogram,
+fn commands(view: &mut dyn View, scope: &Scope, days: &mut Days) -> Result<Vec<Command>, StoreError> {
+    let mut by_action: BTreeMap<Arc<str>, Calls> = BTreeMap::new();
+    for group in view.groups(&scope.of(Subject::Command).by([Key::Day, Key::Action, Key::Success]))? {
+        let mut calls = Calls::default();
+        calls.add_command(&group.keys[2], &group);
+        let on = days.entry(day(&group.keys[0])).or_default();
+        on.command += calls.calls;
+        on.command_failures += calls.failures;
+        by_action.entry(name(&group.keys[1])).or_default().merge(&calls);
+    }
+    let row = |(action, calls): (_, Calls)| Command { action, calls: calls.calls, failures: calls.failures };
+    let mut rows: Vec<Command> = by_action.into_iter().map(row).collect();
+    most_first(&mut rows, |row| (row.calls, Arc::clone(&row.action)));
+    Ok(rows)
 }
 
-#[derive(Debug, Default)]
+fn tools(view: &mut dyn View, scope: &Scope, days: &mut Days) -> Result<Vec<Tool>, StoreError> {
+    for group in view.groups(&scope.of(Subject::Tool).by([Key::Day]))? {
+        days.entry(day(&group.keys[0])).or_default().tool += group.count;
+    }
+    let keys = [Key::Tool, Key::ToolKind, Key::Outcome, Key::Success];
+    let mut by_tool: BTreeMap<(Arc<str>, Arc<str>), Calls> = BTreeMap::new();
+    for group in view.groups(&scope.of(Subject::Tool).by(keys).with_durations())? {
+        let [tool, kind, outcome, success] = &group.keys[..] else { continue };
+        by_tool.entry((name(tool), name(kind))).or_default().add_tool(outcome, success, &group);
+    }
+    let row = |((tool_name, tool_kind), calls): ((Arc<str>, Arc<str>), Calls)| {
+        let [p50_ms, p95_ms, p99_ms] = calls.percentiles();
+        Tool { tool_name, tool_kind, calls: calls.calls, failures: calls.failures, p50_ms, p95_ms, p99_ms }
+    };
+    let mut rows: Vec<Tool> = by_tool.into_iter().map(row).collect();
+    most_first(&mut rows, |row| (row.calls, (Arc::clone(&row.tool_name), Arc::clone(&row.tool_kind))));
+    Ok(rows)
+}
+
+/// What the calls of a model add up to.
+#[derive(Debug, Clone, Copy, Default)]
 struct Usage {
     calls: u64,
-    unpriced: u64,
-    input_tokens: u64,
-    output_tokens: u64,
-    cost_nano: u64,
+    /// Input, output, cost, and how many calls have one.
+    sums: [u64; 4],
 }
 
-/// Adds events up.
-#[derive(Debug)]
-pub(crate) struct Fold {
-    range: Range,
-    words: Words,
-    events: EventCounts,
-    days: BTreeMap<i64, EventCounts>,
-    /// The last active day of each installation.
-    installs: HashMap<i64, i64>,
-    commands: HashMap<NameId, Calls>,
-    tools: HashMap<(NameId, NameId), Calls>,
-    models: HashMap<(NameId, NameId), Usage>,
-    sessions: Sessions,
+fn models(view: &mut dyn View, scope: &Scope, days: &mut Days) -> Result<Vec<Model>, StoreError> {
+    let sums = [Sum::InputTokens, Sum::OutputTokens, Sum::CostNano, Sum::Priced];
+    let question = scope.of(Subject::Token).by([Key::Day, Key::Provider, Key::Model]).adding(sums);
+    let mut by_model: BTreeMap<(Arc<str>, Arc<str>), Usage> = BTreeMap::new();
+    for group in view.groups(&question)? {
+        let on = days.entry(day(&group.keys[0])).or_default();
+        on.token += group.count;
+        on.tokens = on.tokens.saturating_add(group.sums[0]).saturating_add(group.sums[1]);
+        on.cost_nano = on.cost_nano.saturating_add(group.sums[2]);
+        on.priced += group.sums[3];
+        let model = by_model.entry((name(&group.keys[1]), name(&group.keys[2]))).or_default();
+        model.calls += group.count;
+        model.sums.iter_mut().zip(&group.sums).for_each(|(sum, more)| *sum = sum.saturating_add(*more));
+    }
+    let row = |((model_provider, model_name), usage): (_, Usage)| {
+        let Usage { calls, sums: [input_tokens, output_tokens, cost, priced] } = usage;
+        Model {
+            model_provider,
+            model_name,
+            input_tokens,
+            output_tokens,
+            cost: Dollars((priced > 0).then_some(cost)),
+            unpriced_calls: calls - priced,
+            calls,
+        }
+    };
+    let mut rows: Vec<Model> = by_model.into_iter().map(row).collect();
+    most_first(&mut rows, |row| {
+        let names = (Arc::clone(&row.model_provider), Arc::clone(&row.model_name));
+        (row.input_tokens.saturating_add(row.output_tokens), names)
+    });
+    Ok(rows)
 }
 
-impl Fold {
-    pub(crate) fn new(range: Range, words: Words) -> Self {
-        Self {
-            range,
-            words,
-            events: EventCounts::default(),
-            days: BTreeMap::new(),
-            installs: HashMap::new(),
-            commands: HashMap::new(),
-            tools: HashMap::new(),
-            models: HashMap::new(),
-            sessions: Sessions::default(),
+/// Sessions, and events of no kind that has a table of its own.
+fn sessions(
+    view: &mut dyn View,
+    scope: &Scope,
+    days: &mut Days,
+) -> Result<(Sessions, Vec<Other>), StoreError> {
+    let mut started = 0;
+    for group in view.groups(&scope.of(Subject::SessionStart).by([Key::Day]))? {
+        let on = days.entry(day(&group.keys[0])).or_default();
+        on.started += group.count;
+        on.session += group.count;
+        started += group.count;
+    }
+    let mut ends = Ends::default();
+    for group in view.groups(&scope.of(Subject::SessionEnd).by([Key::Day, Key::Outcome]))? {
+        days.entry(day(&group.keys[0])).or_default().session += group.count;
+        ends.add(group.keys[1].text(), group.count);
+    }
+    let mut others: BTreeMap<Arc<str>, u64> = BTreeMap::new();
+    for group in view.groups(&scope.of(Subject::Other).by([Key::Day, Key::Event]))? {
+        if group.keys[1].text() == "session" {
+            days.entry(day(&group.keys[0])).or_default().session += group.count;
+        } else {
+            *others.entry(name(&group.keys[1])).or_default() += group.count;
         }
     }
+    let mut others: Vec<Other> = others.into_iter().map(|(event, count)| Other { event, count }).collect();
+    most_first(&mut others, |row| (row.count, Arc::clone(&row.event)));
+    Ok((ends.with_started(started), others))
+}
 
-    /// Adds one event of the range.
-    pub(crate) fn add(&mut self, facts: &Facts) {
-        let day = day_of(facts.timestamp_ms);
-        if facts.install != 0 {
-            let last = self.installs.entry(facts.install).or_insert(day);
-            *last = day.max(*last);
-        }
-        let on_day = self.days.entry(day).or_default();
-        match facts.event {
-            event if event == self.words.command => {
-                self.events.command += 1;
-                on_day.command += 1;
-                let command = self.commands.entry(facts.action).or_default();
-                command.calls += 1;
-                command.failures += u64::from(facts.success == Some(false));
-            }
-            event if event == self.words.session => {
-                self.events.session += 1;
-                on_day.session += 1;
-                self.add_session(facts);
-            }
-            event if event == self.words.tool => {
-                self.events.tool += 1;
-                on_day.tool += 1;
-                self.add_tool(facts);
-            }
-            event if event == self.words.token => {
-                self.events.token += 1;
-                on_day.token += 1;
-                self.add_usage(facts);
-            }
+/// Ends of sessions by outcome.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Ends {
+    pub(super) all: u64,
+    pub(super) completed: u64,
+    pub(super) failed: u64,
+    pub(super) cancelled: u64,
+    pub(super) limit: u64,
+}
+
+impl Ends {
+    pub(super) fn add(&mut self, outcome: &str, count: u64) {
+        self.all += count;
+        match outcome {
+            "completed" => self.completed += count,
+            "failed" => self.failed += count,
+            "cancelled" => self.cancelled += count,
+            "limit" => self.limit += count,
             _ => {}
         }
     }
 
-    fn add_session(&mut self, facts: &Facts) {
-        let sessions = &mut self.sessions;
-        if facts.action == self.words.start {
-            sessions.started += 1;
-            return;
-        }
-        let ends =
-            [&mut sessions.completed, &mut sessions.failed, &mut sessions.cancelled, &mut sessions.limit];
-        for (word, count) in self.words.outcomes.into_iter().zip(ends) {
-            *count += u64::from(facts.outcome == word);
-        }
+    pub(super) fn merge(&mut self, other: Self) {
+        self.all += other.all;
+        self.completed += other.completed;
+        self.failed += other.failed;
+        self.cancelled += other.cancelled;
+        self.limit += other.limit;
     }
 
-    fn add_tool(&mut self, facts: &Facts) {
-        let failed = match facts.outcome {
-            NameId::ABSENT => facts.success == Some(false),
-            outcome => outcome == self.words.error,
-        };
-        let tool = self.tools.entry((facts.tool, facts.tool_kind)).or_default();
-        tool.calls += 1;
-        tool.failures += u64::from(failed);
-        if let Some(bucket) = facts.duration_bucket {
-            tool.durations.add(bucket);
-        }
-    }
-
-    fn add_usage(&mut self, facts: &Facts) {
-        let usage = self.models.entry((facts.provider, facts.model)).or_default();
-        usage.calls += 1;
-        usage.input_tokens = usage.input_tokens.saturating_add(facts.input_tokens);
-        usage.output_tokens = usage.output_tokens.saturating_add(facts.output_tokens);
-        match facts.cost_nano {
-            Some(nano) => usage.cost_nano = usage.cost_nano.saturating_add(nano),
-            None => usage.unpriced += 1,
-        }
-    }
-
-    /// Puts names to numbers; the most used first.
-    pub(crate) fn finish(
-        self,
-        ingest: IngestCounts,
-        mut name: impl FnMut(NameId) -> Result<Arc<str>, StoreError>,
-    ) -> Result<Summary, StoreError> {
-        let mut name = |id| name(id).map(|name| name.to_string());
-        let mut commands = Vec::with_capacity(self.commands.len());
-        for (action, calls) in self.commands {
-            commands.push(Command { action: name(action)?, calls: calls.calls, failures: calls.failures });
-        }
-        commands.sort_by(|a, b| b.calls.cmp(&a.calls).then_with(|| a.action.cmp(&b.action)));
-        let mut tools = Vec::with_capacity(self.tools.len());
-        for ((tool, kind), calls) in self.tools {
-            tools.push(Tool {
-                tool_name: name(tool)?,
-                tool_kind: name(kind)?,
-                calls: calls.calls,
-                failures: calls.failures,
-                p50_ms: calls.durations.percentile(50),
-                p95_ms: calls.durations.percentile(95),
-                p99_ms: calls.durations.percentile(99),
-            });
-        }
-        tools.sort_by(|a, b| {
-            b.calls
-                .cmp(&a.calls)
-                .then_with(|| (&a.tool_name, &a.tool_kind).cmp(&(&b.tool_name, &b.tool_kind)))
-        });
-        let mut models = Vec::with_capacity(self.models.len());
-        for ((provider, model), usage) in self.models {
-            models.push(Model {
-                model_provider: name(provider)?,
-                model_name: name(model)?,
-                input_tokens: usage.input_tokens,
-                output_tokens: usage.output_tokens,
-                cost_nano: (usage.unpriced < usage.calls).then_some(usage.cost_nano),
-                unpriced_calls: usage.unpriced,
-                calls: usage.calls,
-            });
-        }
-        models.sort_by(|a, b| {
-            let tokens = |model: &Model| model.input_tokens.saturating_add(model.output_tokens);
-            tokens(b)
-                .cmp(&tokens(a))
-                .then_with(|| (&a.model_provider, &a.model_name).cmp(&(&b.model_provider, &b.model_name)))
-        });
-        Ok(Summary {
-            range: ShownRange { from: show(self.range.from), to: show(self.range.to) },
-            events: self.events,
-            installs: active(&self.installs, self.range),
-            commands,
-            tools,
-            models,
-            sessions: self.sessions,
-            ingest,
-            days: days(&self.days, self.range),
-        })
+    fn with_started(self, started: u64) -> Sessions {
+        let Self { all, completed, failed, cancelled, limit } = self;
+        Sessions { started, completed, failed, cancelled, limit, never_ended: started.saturating_sub(all) }
     }
 }
 
-fn active(last_days: &HashMap<i64, i64>, range: Range) -> Installs {
-    let within = |days: i64| last_days.values().filter(|last| **last > range.to - days).count() as u64;
-    Installs { day: within(1), week: within(7), month: within(30) }
+/// Distinct installations in the windows that are shown, and on each day.
+fn installs(view: &mut dyn View, scope: &Scope) -> Result<(Installs, Vec<u64>), StoreError> {
+    let range = scope.range;
+    let mut windows = vec![range.window(7), range.window(30), range];
+    windows.extend(range.days().map(|day| Range { from: day, to: day }));
+    let counts = view.active(&windows, None, &scope.filters)?;
+    let mut counts = counts.into_iter().next().map(|active| active.installs).unwrap_or_default();
+    counts.resize(windows.len(), 0);
+    let days = counts.split_off(3);
+    let installs = Installs {
+        day: days.last().copied().unwrap_or_default(),
+        week: counts[0],
+        month: counts[1],
+        range: counts[2],
+    };
+    Ok((installs, days))
 }
 
-fn days(counts: &BTreeMap<i64, EventCounts>, range: Range) -> Vec<DayCounts> {
-    /// More bars than this cannot be told apart.
-    const MOST: i64 = 366;
-    (range.from.max(range.to - MOST + 1)..=range.to)
-        .map(|day| {
-            let events = counts.get(&day).copied().unwrap_or_default();
-            let total = events.command + events.session + events.tool + events.token;
-            DayCounts { date: show(day), events, total }
-        })
-        .collect()
+impl Ingest {
+    fn of(arrivals: &[Arrival]) -> Self {
+        let of = |fate: &str| arrivals.iter().filter(|arrival| arrival.fate == fate).map(|a| a.n).sum();
+        Self { accepted: of("accepted"), duplicates: of("duplicate"), rejected: of("rejected") }
+    }
+}
+
+impl DayCounts {
+    fn new(date: i64, installs: u64, on: &OnDay) -> Self {
+        Self {
+            date: Date(date),
+            installs,
+            command: on.command,
+            session: on.session,
+            tool: on.tool,
+            token: on.token,
+            command_failures: on.command_failures,
+            command_failure_rate: Quotient::of(on.command_failures, on.command),
+            sessions_started: on.started,
+            tokens: on.tokens,
+            cost: Dollars((on.priced > 0).then_some(on.cost_nano)),
+        }
+    }
+}
+
+/// The facts of a question with no keys: one group, also when there are none.
+pub(super) fn only(groups: Vec<Group>) -> Group {
+    groups.into_iter().next().unwrap_or_default()
 }

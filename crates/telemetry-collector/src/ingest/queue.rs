@@ -3,13 +3,15 @@
 //! Invariants: the queue is bounded and a full one refuses at once; a result is given only after the commit is on
 //! disk; new rows are announced to the live tail only then. Requests that wait together are committed together.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
+use std::time::Instant;
 
 use tokio::sync::{broadcast, mpsc, oneshot};
 
+use crate::metrics::Commits;
 use crate::report;
-use crate::store::sqlite::Writer;
+use crate::store::sqlite::{Job as Chore, Writer};
 use crate::store::{Batch, EventRow, StoreError, Stored};
 
 /// At most this many requests share a commit.
@@ -35,6 +37,25 @@ struct Job {
 pub(crate) struct Queue {
     jobs: mpsc::Sender<Job>,
     tail: broadcast::Sender<Arc<EventRow>>,
+    commits: Arc<Commits>,
+    chores: Chores,
+}
+
+/// What upkeep wants done between commits.
+#[derive(Clone, Default)]
+struct Chores(Arc<Mutex<Vec<Chore>>>);
+
+impl std::fmt::Debug for Chores {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Chores").finish_non_exhaustive()
+    }
+}
+
+impl Chores {
+    fn do_all(&self, writer: &mut Writer) {
+        let chores = std::mem::take(&mut *self.0.lock().unwrap_or_else(PoisonError::into_inner));
+        chores.into_iter().for_each(|chore| chore(writer));
+    }
 }
 
 /// The writer's thread; ends when every [`Queue`] is gone and everything queued is stored.
@@ -55,10 +76,14 @@ pub(crate) fn start(writer: Writer, capacity: usize) -> std::io::Result<(Queue, 
     let (jobs, waiting) = mpsc::channel(capacity);
     let tail = broadcast::Sender::new(TAIL_EVENTS);
     let announce = tail.clone();
+    let chores = Chores::default();
+    let to_do = chores.clone();
+    let commits = Arc::new(Commits::default());
+    let measured = Arc::clone(&commits);
     let thread = std::thread::Builder::new()
         .name("writer".to_owned())
-        .spawn(move || write_all(writer, waiting, &announce))?;
-    Ok((Queue { jobs, tail }, WriterThread(thread)))
+        .spawn(move || write_all(writer, waiting, &announce, &measured, &to_do))?;
+    Ok((Queue { jobs, tail, commits, chores }, WriterThread(thread)))
 }
 
 impl Queue {
@@ -75,9 +100,34 @@ impl Queue {
         }
     }
 
+    /// Has a piece of upkeep done by the writer after its next commit, which is an empty one if nothing arrives;
+    /// waits for it, so not to be called on the runtime.
+    pub(crate) fn upkeep(
+        &self,
+        work: impl FnOnce(&mut Writer) -> Result<(), StoreError> + Send + 'static,
+    ) -> Result<(), StoreError> {
+        let ended = || StoreError::Failed("the writer thread has ended".to_owned());
+        let (done, result) = std::sync::mpsc::channel();
+        let chore: Chore = Box::new(move |writer| drop(done.send(work(writer))));
+        self.chores.0.lock().unwrap_or_else(PoisonError::into_inner).push(chore);
+        let (done, _) = oneshot::channel();
+        self.jobs.blocking_send(Job { batch: Batch::default(), done }).map_err(|_| ended())?;
+        result.recv().map_err(|_| ended())?
+    }
+
     /// Whether the writer's thread lives.
     pub(crate) fn is_open(&self) -> bool {
         !self.jobs.is_closed()
+    }
+
+    /// How many requests wait for the writer.
+    pub(crate) fn depth(&self) -> usize {
+        self.jobs.max_capacity() - self.jobs.capacity()
+    }
+
+    /// How long commits took.
+    pub(crate) fn commits(&self) -> &Commits {
+        &self.commits
     }
 
     /// Every event that is stored from now on.
@@ -86,7 +136,13 @@ impl Queue {
     }
 }
 
-fn write_all(mut writer: Writer, mut waiting: mpsc::Receiver<Job>, tail: &broadcast::Sender<Arc<EventRow>>) {
+fn write_all(
+    mut writer: Writer,
+    mut waiting: mpsc::Receiver<Job>,
+    tail: &broadcast::Sender<Arc<EventRow>>,
+    commits: &Commits,
+    chores: &Chores,
+) {
     let mut batches = Vec::with_capacity(GROUP_MAX);
     let mut answers = Vec::with_capacity(GROUP_MAX);
     let mut trouble = None;
@@ -98,7 +154,10 @@ fn write_all(mut writer: Writer, mut waiting: mpsc::Receiver<Job>, tail: &broadc
             next = if batches.len() < GROUP_MAX { waiting.try_recv().ok() } else { None };
         }
         // A client that went away meanwhile does not read its answer; its events are stored all the same.
-        match writer.commit(&batches) {
+        let began = Instant::now();
+        let committed = writer.commit(&batches);
+        commits.add(began.elapsed());
+        match committed {
             Ok(results) => {
                 if trouble.take().is_some() {
                     report::line("events are taken again");
@@ -124,6 +183,7 @@ fn write_all(mut writer: Writer, mut waiting: mpsc::Receiver<Job>, tail: &broadc
             }
         }
         batches.clear();
+        chores.do_all(&mut writer);
     }
     writer.close();
 }

@@ -34,6 +34,12 @@ impl ApiError {
         Self::new(StatusCode::BAD_REQUEST, "bad_query", message)
     }
 
+    /// A filter that a view has no numbers for; `because` ends the sentence.
+    pub(crate) fn unservable(view: &str, filter: &str, because: &str) -> Self {
+        let message = format!("{view} cannot be filtered by {filter}: {because}");
+        Self::new(StatusCode::BAD_REQUEST, "unservable_filter", message)
+    }
+
     /// 503, worth another try after a pause.
     pub(crate) fn unavailable(code: &'static str, message: impl Into<String>, retry_after: Duration) -> Self {
         Self { retry_after: Some(retry_after), ..Self::new(StatusCode::SERVICE_UNAVAILABLE, code, message) }

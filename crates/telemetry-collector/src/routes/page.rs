@@ -7,11 +7,13 @@ use axum::response::{Html, IntoResponse, Response};
 
 use super::error::ApiError;
 use super::query::Params;
-use super::summary::summarise;
+use crate::answer::Scope;
 use crate::answer::range::Range;
+use crate::answer::summary::Summary;
 use crate::app::App;
 use crate::page::{LIVE_ROWS, Page, Problem};
 use crate::store;
+use crate::store::question::Filters;
 
 pub(crate) async fn show(
     State(app): State<App>,
@@ -28,11 +30,14 @@ pub(crate) async fn show(
 }
 
 async fn lay_out(app: &App, params: Params, host: &str) -> Result<String, ApiError> {
-    let [from, to] = params.take(["from", "to"])?;
+    // A form sends what was left empty, too.
+    let [from, to] =
+        params.take("the page", ["from", "to"])?.map(|date| date.filter(|date| !date.is_empty()));
     let now_ms = app.now_ms();
     let range = Range::parse(from.as_deref(), to.as_deref(), now_ms)?;
-    let read = app.read(move |snapshot| {
-        Ok((summarise(snapshot, range)?, snapshot.events(store::Page::Last { limit: LIVE_ROWS })?))
+    let scope = Scope { range, filters: Filters::default() };
+    let read = app.read(move |view| {
+        Ok((Summary::ask(view, &scope)?, view.events(store::Page::Last { limit: LIVE_ROWS })?))
     });
     let (summary, newest) = read.await?;
     let page = Page::new(&summary, range, &newest, host, now_ms);

@@ -1,9 +1,18 @@
-//! Query parameters: each known, each once; anything else is refused with a reason.
+//! Query parameters: each known, each once unless it is a filter; anything else is refused with a reason.
 
 use axum::extract::{FromRequestParts, Query};
 use axum::http::request::Parts;
 
 use super::error::ApiError;
+use super::format::Format;
+use crate::answer::range::Range;
+use crate::answer::table::TableSpec;
+use crate::answer::{FILTERS, FilterSpec, Scope, VIEWS, ViewSpec};
+use crate::store::UnixMs;
+use crate::store::question::Filters;
+
+/// More values than this do not fit a question that anybody has.
+const MOST_VALUES: usize = 100;
 
 /// The parameters of a request.
 pub(crate) struct Params(Vec<(String, String)>);
@@ -20,22 +29,114 @@ impl<S: Send + Sync> FromRequestParts<S> for Params {
 }
 
 impl Params {
-    /// The values of `names`, in their order; an empty value counts as not given.
-    pub(super) fn take<const N: usize>(self, names: [&str; N]) -> Result<[Option<String>; N], ApiError> {
+    /// The values of `names`, in their order.
+    ///
+    /// `what` is the path's own name, for the person who gave a filter that it does not take.
+    pub(super) fn take<const N: usize>(
+        self,
+        what: &str,
+        names: [&str; N],
+    ) -> Result<[Option<String>; N], ApiError> {
         let mut values = [const { None }; N];
         for (name, value) in self.0 {
             let Some(index) = names.iter().position(|known| *known == name) else {
-                return Err(ApiError::bad_query(format!(
-                    "a parameter is not known here; this path takes {}",
-                    names.join(", ")
-                )));
+                return Err(match FILTERS.iter().find(|filter| filter.name == name) {
+                    Some(filter) => ApiError::unservable(what, filter.name, "it takes no filters"),
+                    None => unknown(what, &names),
+                });
             };
             if values[index].replace(value).is_some() {
-                return Err(ApiError::bad_query(format!("{} is given twice", names[index])));
+                return Err(twice(names[index]));
             }
         }
-        Ok(values.map(|value| value.filter(|value| !value.is_empty())))
+        Ok(values)
     }
+
+    /// What is asked of a view.
+    pub(super) fn asked(self, view: &ViewSpec, now_ms: UnixMs) -> Result<Asked, ApiError> {
+        let mut filters: Vec<(&'static FilterSpec, Vec<String>)> = Vec::new();
+        let mut rest = Vec::new();
+        let mut count = 0;
+        for (name, value) in self.0 {
+            let Some(filter) = FILTERS.iter().find(|filter| filter.name == name) else {
+                rest.push((name, value));
+                continue;
+            };
+            if value.is_empty() {
+                continue;
+            }
+            if !view.serves.contains(&filter.key) {
+                return Err(ApiError::unservable(view.name, filter.name, view.limit));
+            }
+            count += 1;
+            if count > MOST_VALUES {
+                return Err(ApiError::bad_query(format!("a request may filter by {MOST_VALUES} values")));
+            }
+            match filters.iter_mut().find(|(known, _)| *known == filter) {
+                Some((_, values)) if values.contains(&value) => {}
+                Some((_, values)) => values.push(value),
+                None => filters.push((filter, vec![value])),
+            }
+        }
+        let [from, to, compare, format, table] =
+            Self(rest).take(view.name, ["from", "to", "compare", "format", "table"])?;
+        let compare = match compare.as_deref() {
+            None => false,
+            Some("previous") => true,
+            Some(_) => return Err(ApiError::bad_query("compare must be previous")),
+        };
+        let format = Format::parse(format.as_deref())?;
+        Ok(Asked {
+            scope: Scope {
+                range: Range::parse(from.as_deref(), to.as_deref(), now_ms)?,
+                filters: filters
+                    .iter()
+                    .fold(Filters::default(), |all, (filter, values)| all.with(filter.key, values.clone())),
+            },
+            shown_filters: filters.into_iter().map(|(filter, values)| (filter.name, values)).collect(),
+            compare,
+            format,
+            table: table_of(view, table.as_deref(), format)?,
+        })
+    }
+}
+
+/// What is asked of a view.
+#[derive(Debug)]
+pub(super) struct Asked {
+    pub(super) scope: Scope,
+    /// The filters by the name of their parameter.
+    pub(super) shown_filters: Vec<(&'static str, Vec<String>)>,
+    pub(super) compare: bool,
+    pub(super) format: Format,
+    /// For the flat formats.
+    pub(super) table: &'static str,
+}
+
+fn table_of(view: &ViewSpec, name: Option<&str>, format: Format) -> Result<&'static str, ApiError> {
+    let Some(name) = name else { return Ok(view.main) };
+    let known = view.tables.iter().map(|table| table.name).collect::<Vec<_>>().join(", ");
+    let table: &TableSpec = view
+        .table(name)
+        .ok_or_else(|| ApiError::bad_query(format!("{} has no such table; it has {known}", view.name)))?;
+    match format {
+        Format::Json => Err(ApiError::bad_query(
+            "table goes with format=csv or format=ndjson; a JSON answer has all tables",
+        )),
+        Format::Csv | Format::Ndjson => Ok(table.name),
+    }
+}
+
+fn unknown(what: &str, names: &[&str]) -> ApiError {
+    let filters = VIEWS.iter().find(|view| view.name == what).map_or(&[][..], |view| view.serves);
+    let filters = FILTERS.iter().filter(|filter| filters.contains(&filter.key)).map(|filter| filter.name);
+    let names: Vec<&str> = names.iter().copied().chain(filters).collect();
+    let names = if names.is_empty() { "none".to_owned() } else { names.join(", ") };
+    ApiError::bad_query(format!("a parameter is not known here; {what} takes {names}"))
+}
+
+fn twice(name: &str) -> ApiError {
+    ApiError::bad_query(format!("{name} is given twice"))
 }
 
 /// A whole number within bounds.
@@ -45,7 +146,8 @@ pub(super) fn number(
     bounds: std::ops::RangeInclusive<i64>,
 ) -> Result<Option<i64>, ApiError> {
     let Some(text) = text else { return Ok(None) };
-    let number = text.parse().ok().filter(|number| bounds.contains(number));
+    let digits = !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
+    let number = text.parse().ok().filter(|number| digits && bounds.contains(number));
     number.map(Some).ok_or_else(|| match *bounds.end() {
         i64::MAX => {
             ApiError::bad_query(format!("{name} must be a whole number, at least {}", bounds.start()))

@@ -14,12 +14,11 @@ use axum::response::Sse;
 use axum::response::sse::{Event, KeepAlive};
 use futures_util::{Stream, StreamExt, stream};
 use tokio_stream::wrappers::BroadcastStream;
-use tokio_stream::wrappers::errors::BroadcastStreamRecvError;
 
 use super::error::ApiError;
 use super::query::{Params, number};
 use crate::app::App;
-use crate::store::sqlite::Snapshot;
+use crate::store::question::View;
 use crate::store::{EventRow, Page, StoreError};
 
 const REPLAY: u32 = 1000;
@@ -30,32 +29,30 @@ pub(crate) async fn tail(
     headers: HeaderMap,
     params: Params,
 ) -> Result<Sse<impl Stream<Item = Result<Event, Infallible>>>, ApiError> {
-    let [after] = params.take(["after"])?;
-    let resumed = headers.get("last-event-id").and_then(|id| id.to_str().ok()).map(str::to_owned);
-    let after = number("after", resumed.or(after).as_deref(), 0..=i64::MAX)?;
+    let [after] = params.take("stream", ["after"])?;
+    let resumed = headers.get("last-event-id").map(|id| id.to_str().unwrap_or("not a number"));
+    // Browsers forget the last id by sending an empty one.
+    let after = match resumed.filter(|id| !id.is_empty()) {
+        Some(resumed) => number("Last-Event-ID", Some(resumed), 0..=i64::MAX)?,
+        None => number("after", after.as_deref(), 0..=i64::MAX)?,
+    };
     let permit = Arc::clone(&app.tails).try_acquire_owned().map_err(|_| {
         ApiError::unavailable("too_many_tails", "too many live tails are open", Duration::from_secs(30))
     })?;
     // Subscribed before the replay is read, so that nothing falls between the two.
     let live = BroadcastStream::new(app.queue.tail());
-    let (replay, seen) = match after {
-        Some(row) => app.read(move |snapshot| missed_since(snapshot, row)).await?,
-        None => (Vec::new(), 0),
+    let (replay, mut last) = match after {
+        Some(row) => app.read(move |view| missed_since(view, row)).await?,
+        None => (Vec::new(), None),
     };
-    let replay = stream::iter(replay);
-    let live = live.filter_map(move |item| {
-        let event = match item {
-            Ok(event) if event.row <= seen => None,
-            Ok(event) => Some(record(&event)),
-            Err(BroadcastStreamRecvError::Lagged(missed)) => Some(gap(missed)),
-        };
-        std::future::ready(event)
-    });
+    let live = live
+        .filter_map(|item| std::future::ready(item.ok()))
+        .flat_map(move |event| stream::iter(next_after(&mut last, &event)));
     let mut ending = app.ending.clone();
     let end = async move {
         let _ = ending.wait_for(|ending| *ending).await;
     };
-    let events = replay.chain(live).take_until(Box::pin(end)).map(move |event| {
+    let events = stream::iter(replay).chain(live).take_until(Box::pin(end)).map(move |event| {
         let _permit = &permit;
         Ok(event)
     });
@@ -63,15 +60,36 @@ pub(crate) async fn tail(
 }
 
 /// What a reader that saw `row` last has missed, and the row after which the live events continue.
-fn missed_since(snapshot: &mut Snapshot<'_>, row: i64) -> Result<(Vec<Event>, i64), StoreError> {
-    let rows = snapshot.events(Page::After { row, limit: REPLAY })?;
-    let last = snapshot.last_row()?;
+fn missed_since(view: &mut dyn View, row: i64) -> Result<(Vec<Event>, Option<i64>), StoreError> {
+    let rows = view.events(Page::After { row, limit: REPLAY })?;
+    let last = view.last_row()?;
     let mut events: Vec<Event> = rows.iter().map(record).collect();
     let replayed = rows.last().map_or(row, |event| event.row);
     if let Ok(missed @ 1..) = u64::try_from(last - replayed) {
         events.push(gap(missed));
     }
-    Ok((events, last))
+    Ok((events, Some(last)))
+}
+
+/// A stored event for a reader that has seen everything up to `last`: nothing if it was replayed, and after a gap if
+/// the reader was too slow for those in between.
+fn next_after(last: &mut Option<i64>, event: &EventRow) -> Vec<Event> {
+    let Some(missed) = missed_before(*last, event.row) else { return Vec::new() };
+    *last = Some(event.row);
+    let gap = (missed > 0).then(|| gap(missed));
+    gap.into_iter().chain([record(event)]).collect()
+}
+
+/// How many rows a reader that has seen everything up to `last` has missed when it gets `row`; `None` when it has seen
+/// that one, too.
+///
+/// Rows are given out without holes, so they tell how many are missing. The channel's own count would not do: it
+/// includes rows that were replayed.
+fn missed_before(last: Option<i64>, row: i64) -> Option<u64> {
+    match last {
+        None => Some(0),
+        Some(last) => u64::try_from(row.saturating_sub(last).saturating_sub(1)).ok(),
+    }
 }
 
 fn gap(missed: u64) -> Event {
@@ -82,4 +100,18 @@ fn record(event: &EventRow) -> Event {
     let id = event.row.to_string();
     let data = serde_json::to_string(event).unwrap_or_default();
     Event::default().event("record").id(id).data(data)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::missed_before;
+
+    #[test]
+    fn a_row_is_news_once_and_tells_what_is_missing_before_it() {
+        assert_eq!(missed_before(None, 7), Some(0));
+        assert_eq!(missed_before(Some(6), 7), Some(0));
+        assert_eq!(missed_before(Some(3), 7), Some(3));
+        assert_eq!(missed_before(Some(7), 7), None);
+        assert_eq!(missed_before(Some(9), 7), None);
+    }
 }

@@ -85,6 +85,23 @@ fn a_reconnect_continues_where_it_was_cut() {
     }
 }
 
+/// A browser that has not seen an id, or has lost it, sends none or an empty one.
+#[test]
+fn an_empty_last_id_is_none_and_a_wrong_one_is_told() {
+    let collector = Collector::start();
+    let mut tail = Tail::open(&collector, "/api/v1/events/stream", "Last-Event-ID: \r\n");
+    assert_eq!(collector.send([command(1, 1, NOW, "run", true)]).tally(), (1, 0, 0));
+    assert_eq!(tail.next().data["event_id"], json!(id(1)));
+    let wrong = ureq::get(collector.url("/api/v1/events/stream"))
+        .header("last-event-id", "seven")
+        .config()
+        .http_status_as_error(false)
+        .build()
+        .call()
+        .unwrap();
+    assert_eq!(wrong.status().as_u16(), 400);
+}
+
 /// Otherwise a dashboard in some forgotten tab would keep the collector from ending.
 #[test]
 fn an_open_tail_does_not_keep_the_collector_from_ending() {

@@ -78,6 +78,7 @@ fn the_numbers_are_there_without_javascript() {
         "gpt-4o openai 1 1.2 M 1,000 $12.50",
         "own-model openai 1 10 10 unknown 1 unpriced",
         "stopped at a limit 1 100 %",
+        "never ended killed, still running, or not reported yet 0",
         "accepted stored for the first time 46",
         "Days and times are UTC",
         "2026-11-20 1 0 0 0 1",

@@ -37,7 +37,7 @@ fn the_summary_is_what_was_added_up_by_hand() {
     let expected = json!({
         "range": { "from": "2026-10-24", "to": TODAY },
         "events": { "command": 5, "session": 5, "tool": 5, "token": 4 },
-        "installs": { "day": 1, "week": 2, "month": 4 },
+        "installs": { "day": 1, "week": 2, "month": 4, "range": 4 },
         "commands": [
             { "action": "run", "calls": 3, "failures": 1 },
             { "action": "sessions list", "calls": 1, "failures": 0 },
@@ -51,15 +51,29 @@ fn the_summary_is_what_was_added_up_by_hand() {
         ],
         "models": [
             { "model_provider": "openai", "model_name": "gpt-4o", "input_tokens": 301, "output_tokens": 81,
-              "cost": 0.015, "unpriced_calls": 1 },
+              "cost": 0.015, "unpriced_calls": 1, "calls": 3 },
             { "model_provider": "openai", "model_name": "own-model", "input_tokens": 7, "output_tokens": 2,
-              "cost": null, "unpriced_calls": 1 },
+              "cost": null, "unpriced_calls": 1, "calls": 1 },
         ],
-        "sessions": { "started": 3, "completed": 1, "failed": 0, "cancelled": 0, "limit": 1 },
+        "sessions": { "started": 3, "completed": 1, "failed": 0, "cancelled": 0, "limit": 1, "never_ended": 1 },
         "ingest": { "accepted": 20, "duplicates": 1, "rejected": 1 },
+        "others": [],
+        "filters": {},
+        "percentile_error": 0.045,
+        "incomplete_day": TODAY,
     });
-    assert_eq!(collector.summary(""), expected);
-    assert_eq!(collector.summary(&format!("?from=2026-10-24&to={TODAY}")), expected);
+    for query in ["", &format!("?from=2026-10-24&to={TODAY}")] {
+        let mut summary = collector.summary(query);
+        let days = summary.as_object_mut().unwrap().remove("days").unwrap();
+        assert_eq!(summary, expected);
+        let days = days.as_array().unwrap();
+        assert_eq!((days.len(), &days[0]["date"]), (30, &json!("2026-10-24")));
+        let today = json!({
+            "date": TODAY, "installs": 1, "command": 1, "session": 5, "tool": 5, "token": 4, "command_failures": 0,
+            "command_failure_rate": 0.0, "sessions_started": 3, "tokens": 391, "cost": 0.015,
+        });
+        assert_eq!(days[29], today);
+    }
 }
 
 #[test]
@@ -76,7 +90,7 @@ fn both_ends_of_a_range_are_inside_and_midnight_begins_a_day() {
     assert_eq!(commands("?to=2026-11-20"), 1);
     assert_eq!(commands("?from=2026-11-23&to=2026-11-30"), 0);
     let installs = collector.summary("?from=2026-11-21&to=2026-11-22")["installs"].clone();
-    assert_eq!(installs, json!({ "day": 1, "week": 3, "month": 3 }));
+    assert_eq!(installs, json!({ "day": 1, "week": 4, "month": 4, "range": 3 }));
 }
 
 #[test]

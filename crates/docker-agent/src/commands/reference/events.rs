@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use agent_runtime::{CallUsage, Event, ToolStatus, TurnOutcome};
+use agent_runtime::{CallUsage, Event, Question, ToolStatus, TurnOutcome};
 use serde_json::{Value, json};
 
 use super::GENERATED;
@@ -18,10 +18,41 @@ fn samples() -> Vec<(Event, &'static str)> {
         (
             Event::SessionStarted {
                 session_id: "0198c0de-0000-7000-8000-000000000001".to_owned(),
+                parent_session_id: String::new(),
                 agent: "root".to_owned(),
                 model: "openai/gpt-4o".to_owned(),
             },
-            "The first turn begins; `session_id` is the one in telemetry, and absent when that is off.",
+            "The first turn begins; `session_id` is the one in telemetry, and absent when that is off. A task that is \
+             passed on begins a session of its own, with `parent_session_id`; until it ends, events are about it.",
+        ),
+        (
+            Event::SessionEnded {
+                session_id: "0198c0de-0000-7000-8000-000000000002".to_owned(),
+                agent: "worker".to_owned(),
+                outcome: TurnOutcome::Completed,
+            },
+            "A task that was passed on has ended.",
+        ),
+        (
+            Event::AgentChanged { agent: "closer".to_owned(), model: "openai/gpt-4o".to_owned() },
+            "Another agent has taken the conversation over.",
+        ),
+        (
+            Event::Compacted { messages: 12, summary: "So far, we looked at three files.".to_owned() },
+            "The conversation was too long for its model: `summary` took the place of so many messages.",
+        ),
+        (
+            Event::Question { question: Question::new("Which branch?") },
+            "A tool asks the user; with `--json` nobody is asked and it is declined.",
+        ),
+        (
+            Event::Fallback {
+                from: "openai/gpt-4o".to_owned(),
+                to: "anthropic/claude-sonnet-4-5".to_owned(),
+                class: "server".to_owned(),
+                text: "the provider failed: 503".to_owned(),
+            },
+            "A model did not answer and another one is asked.",
         ),
         (Event::ReasoningDelta { text: "Let me look.".to_owned() }, "The model thought more."),
         (
@@ -42,6 +73,7 @@ fn samples() -> Vec<(Event, &'static str)> {
                 name: tool(),
                 status: ToolStatus::Ok,
                 text: "a.txt\n".to_owned(),
+                diff: None,
                 elapsed_ms: 12,
             },
             "A call was answered: `status` is `ok`, `error`, `denied` or `cancelled`, `text` what the model reads.",

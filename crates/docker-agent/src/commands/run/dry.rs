@@ -2,7 +2,7 @@
 
 use agent_telemetry::Ended;
 
-use super::{environment, team, transport, working_folder};
+use super::{team, transport, working_folder};
 use crate::args::RunArgs;
 use crate::startup::Startup;
 use crate::wrapper::Outcome;
@@ -10,7 +10,7 @@ use crate::{agent_file, output};
 
 /// Loads everything, and says in one line what would run.
 pub(super) fn run(args: &RunArgs, startup: &Startup) -> Outcome {
-    let environment = environment(startup)?;
+    let environment = startup.environment()?;
     let config = agent_file::read(&args.agent_file)?;
     let team = team(args, startup, &config, &environment)?;
     let agent = team.first();

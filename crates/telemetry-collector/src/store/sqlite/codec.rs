@@ -38,7 +38,7 @@ pub(super) fn put(out: &mut Vec<u8>, mut value: u64) {
 pub(super) struct Reader<'a>(pub(super) &'a [u8]);
 
 impl Reader<'_> {
-    fn is_empty(&self) -> bool {
+    pub(super) fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
 

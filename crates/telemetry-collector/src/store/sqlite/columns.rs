@@ -193,6 +193,14 @@ pub(super) fn names() -> impl Iterator<Item = &'static str> {
     COLUMNS.iter().map(|column| column.name).chain(["flags", "errors", "extra"])
 }
 
+/// The columns that hold names, with the kind of name.
+pub(super) fn names_by_kind() -> impl Iterator<Item = (&'static str, &'static str)> {
+    COLUMNS.iter().filter_map(|column| match column.form {
+        Form::Name(kind) => Some((column.name, kind)),
+        _ => None,
+    })
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

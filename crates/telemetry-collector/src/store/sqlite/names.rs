@@ -25,7 +25,8 @@ const CACHED: usize = 100_000;
 #[derive(Debug, Default)]
 pub(super) struct Numbers {
     names: HashMap<&'static str, HashMap<Box<str>, i64>>,
-    installs: HashMap<Uuid, i64>,
+    /// With the first day that the file has for them.
+    installs: HashMap<Uuid, (i64, Day)>,
     sessions: HashMap<Uuid, i64>,
     /// New names per kind on `day`.
     fresh: HashMap<&'static str, u64>,
@@ -57,18 +58,26 @@ impl<'a> Numbering<'a> {
         Self { conn, numbers, day, capped: Vec::new() }
     }
 
-    pub(super) fn install_number(&mut self, id: Uuid) -> rusqlite::Result<i64> {
-        remembered(&mut self.numbers.installs, id, || {
-            let find = "SELECT id FROM install WHERE uuid = ?1";
-            if let Some(number) =
-                self.conn.prepare_cached(find)?.query_row([id.as_bytes()], |row| row.get(0)).optional()?
+    /// The number of an installation that had an event on `day`; its first day becomes the earliest one told.
+    pub(super) fn install_number(&mut self, id: Uuid, day: Day) -> rusqlite::Result<i64> {
+        let (number, first_day) = remembered(&mut self.numbers.installs, id, || {
+            let find = "SELECT id, first_day FROM install WHERE uuid = ?1";
+            let found = |row: &rusqlite::Row<'_>| Ok((row.get(0)?, row.get(1)?));
+            if let Some(found) =
+                self.conn.prepare_cached(find)?.query_row([id.as_bytes()], found).optional()?
             {
-                return Ok(number);
+                return Ok(found);
             }
             let insert = "INSERT INTO install (uuid, first_day) VALUES (?1, ?2)";
-            self.conn.prepare_cached(insert)?.execute((id.as_bytes(), self.day))?;
-            Ok(self.conn.last_insert_rowid())
-        })
+            self.conn.prepare_cached(insert)?.execute((id.as_bytes(), day))?;
+            Ok((self.conn.last_insert_rowid(), day))
+        })?;
+        if day < first_day {
+            let update = "UPDATE install SET first_day = ?2 WHERE id = ?1";
+            self.conn.prepare_cached(update)?.execute((number, day))?;
+            self.numbers.installs.insert(id, (number, day));
+        }
+        Ok(number)
     }
 
     fn find(&self, kind: &str, name: &str) -> rusqlite::Result<Option<i64>> {
@@ -137,20 +146,20 @@ impl Sessions for Numbering<'_> {
     }
 }
 
-fn remembered<K: Eq + Hash + Copy>(
-    known: &mut HashMap<K, i64>,
+fn remembered<K: Eq + Hash + Copy, V: Copy>(
+    known: &mut HashMap<K, V>,
     key: K,
-    number: impl FnOnce() -> rusqlite::Result<i64>,
-) -> rusqlite::Result<i64> {
-    if let Some(number) = known.get(&key) {
-        return Ok(*number);
+    find: impl FnOnce() -> rusqlite::Result<V>,
+) -> rusqlite::Result<V> {
+    if let Some(value) = known.get(&key) {
+        return Ok(*value);
     }
-    let number = number()?;
+    let value = find()?;
     if known.len() >= CACHED {
         known.clear();
     }
-    known.insert(key, number);
-    Ok(number)
+    known.insert(key, value);
+    Ok(value)
 }
 
 /// A reader's memory of committed names.

@@ -2,7 +2,7 @@
 
 use std::fs::{File, OpenOptions, TryLockError};
 use std::io::Write;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use rusqlite::{Connection, ErrorCode, OpenFlags};
@@ -13,13 +13,14 @@ use crate::store::OpenError;
 const DATABASE: &str = "collector.db";
 const LOCK: &str = "collector.lock";
 /// How long a commit waits for somebody else's lock, for instance a copy made with the `sqlite3` shell.
-const BUSY_WAIT: Duration = Duration::from_secs(10);
+pub(super) const BUSY_WAIT: Duration = Duration::from_secs(10);
 
 /// A folder that nobody else writes to for as long as this value lives.
 #[derive(Debug)]
 pub(crate) struct Folder {
-    pub(super) database: std::path::PathBuf,
-    _lock: File,
+    pub(super) database: PathBuf,
+    /// None for those who only look.
+    _lock: Option<File>,
 }
 
 impl Folder {
@@ -31,10 +32,7 @@ impl Folder {
             hint: "make it writable for this user, or choose another one with --data".to_owned(),
         };
         create_private(path).map_err(unusable)?;
-        let mut lock = OpenOptions::new()
-            .create(true)
-            .truncate(false)
-            .write(true)
+        let mut lock = private(OpenOptions::new().create(true).truncate(false).write(true))
             .open(path.join(LOCK))
             .map_err(unusable)?;
         match lock.try_lock() {
@@ -52,13 +50,42 @@ impl Folder {
         }
         // For the reader of the message above only; the lock does not depend on it.
         lock.set_len(0).and_then(|()| writeln!(lock, "{}", std::process::id())).map_err(unusable)?;
-        Ok(Self { database: path.join(DATABASE), _lock: lock })
+        Ok(Self { database: path.join(DATABASE), _lock: Some(lock) })
+    }
+
+    /// A folder that is only read, also while a collector writes to it.
+    pub(crate) fn look(path: &Path) -> Result<Self, OpenError> {
+        let database = path.join(DATABASE);
+        let file = database.display().to_string();
+        if !database.is_file() {
+            return Err(OpenError {
+                message: format!("there is no database in {}", path.display()),
+                hint: "name the data folder of a collector with --data".to_owned(),
+            });
+        }
+        let folder = Self { database, _lock: None };
+        let conn = folder.reader().map_err(|error| damaged_or(error, &file, "cannot open"))?;
+        match schema::identify(&conn, &file)? {
+            schema::VERSION => Ok(folder),
+            found => Err(OpenError {
+                message: format!("{file} has format {found}, this collector reads {}", schema::VERSION),
+                hint: "start the collector on this folder once, it brings the file up to date".to_owned(),
+            }),
+        }
     }
 
     /// The writing connection, with current tables.
     pub(super) fn writer(&self) -> Result<Connection, OpenError> {
         let file = self.database.display().to_string();
         let fail = |error: rusqlite::Error| damaged_or(error, &file, "cannot open");
+        let exists = self.database.try_exists().unwrap_or(true);
+        if !exists {
+            // SQLite gives its log the mode of its database.
+            create_file(&self.database).map_err(|error| OpenError {
+                message: format!("cannot create the database {file}: {error}"),
+                hint: "make the folder writable for this user, or choose another one with --data".to_owned(),
+            })?;
+        }
         let mut conn = Connection::open(&self.database).map_err(fail)?;
         conn.busy_timeout(BUSY_WAIT).map_err(fail)?;
         // Before anything is set: a file that is not ours stays as it is.
@@ -66,7 +93,8 @@ impl Folder {
         // FULL: a commit has reached the disk when it returns. Everything we acknowledge rests on this.
         conn.execute_batch(
             "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA cache_size = -32000;
-             PRAGMA journal_size_limit = 67108864; PRAGMA foreign_keys = OFF; PRAGMA trusted_schema = OFF;",
+             PRAGMA journal_size_limit = 67108864; PRAGMA foreign_keys = OFF; PRAGMA trusted_schema = OFF;
+             PRAGMA secure_delete = ON;",
         )
         .map_err(fail)?;
         conn.set_prepared_statement_cache_capacity(64);
@@ -76,14 +104,28 @@ impl Folder {
 
     /// A connection that cannot write.
     pub(super) fn reader(&self) -> rusqlite::Result<Connection> {
-        let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-        let conn = Connection::open_with_flags(&self.database, flags)?;
-        conn.busy_timeout(BUSY_WAIT)?;
-        conn.execute_batch(
-            "PRAGMA query_only = ON; PRAGMA cache_size = -16000; PRAGMA trusted_schema = OFF;",
-        )?;
-        Ok(conn)
+        read_only(&self.database)
     }
+
+    /// Where the database is, whoever may be using the folder.
+    pub(crate) fn database_in(folder: &Path) -> PathBuf {
+        folder.join(DATABASE)
+    }
+}
+
+/// A connection to a database that cannot write.
+pub(super) fn read_only(database: &Path) -> rusqlite::Result<Connection> {
+    let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let conn = Connection::open_with_flags(database, flags)?;
+    conn.busy_timeout(BUSY_WAIT)?;
+    conn.execute_batch("PRAGMA query_only = ON; PRAGMA cache_size = -4000; PRAGMA trusted_schema = OFF;")?;
+    conn.set_prepared_statement_cache_capacity(64);
+    Ok(conn)
+}
+
+/// Creates an empty file that only its owner may read; fails if there is one.
+pub(super) fn create_file(path: &Path) -> std::io::Result<()> {
+    private(OpenOptions::new().create_new(true).write(true)).open(path).map(drop)
 }
 
 /// Names the file, what happened and the way out.
@@ -100,6 +142,17 @@ pub(super) fn damaged_or(error: rusqlite::Error, file: &str, tried: &str) -> Ope
             hint: "check the file's permissions and the disk".to_owned(),
         },
     }
+}
+
+#[cfg(unix)]
+fn private(options: &mut OpenOptions) -> &mut OpenOptions {
+    use std::os::unix::fs::OpenOptionsExt;
+    options.mode(0o600)
+}
+
+#[cfg(not(unix))]
+fn private(options: &mut OpenOptions) -> &mut OpenOptions {
+    options
 }
 
 #[cfg(unix)]

@@ -1,57 +1,79 @@
-//! Reading: single rows as they were sent, and scans of the columns that answers are made of.
+//! Reading: single rows as they were sent, and questions.
 //!
 //! Every [`Snapshot`] is one read transaction on a connection that cannot write: its parts agree with each other,
 //! and in WAL mode it neither waits for the writer nor makes it wait.
 
+use std::collections::{BTreeSet, HashSet};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use rusqlite::{Connection, OptionalExtension};
+use rusqlite::Connection;
 use uuid::Uuid;
 
 use super::codec::Resolve;
 use super::columns::{self, Packed};
+use super::keys::kind;
 use super::names::{KnownNames, Naming, uuid_of};
 use super::open::Folder;
-use crate::store::{DAY_MS, Day, EventRow, Facts, IngestCounts, NameId, Page, StoreError};
+#[cfg(test)]
+use super::plain::Plain;
+use super::scan::Scan;
+use super::tail::{Extent, Shared, meta};
+use super::upkeep::{retention::cells_before, totals};
+use crate::answer::range::Range;
+use crate::store::question::{
+    Active, Arrival, Cohort, DailyTotals, Filters, Group, Key, Losses, Question, View,
+};
+use crate::store::{Day, EventRow, Page, StoreError};
 
-/// A query that lasts longer than this is given up, so that it cannot hold back the write-ahead log for ever.
-const SCAN_LIMIT: Duration = Duration::from_secs(30);
-const ROWS_BETWEEN_CHECKS: u32 = 4096;
+/// A question that lasts longer than this is given up, so that it cannot hold back the write-ahead log for ever.
+pub(super) const READ_LIMIT: Duration = Duration::from_secs(30);
+/// Steps of SQLite's machine between two looks at the clock; about a millisecond.
+const STEPS_BETWEEN_LOOKS: i32 = 100_000;
 
 /// Read access to a data folder, from any thread.
 #[derive(Debug)]
 pub(crate) struct Reader {
-    folder: Arc<Folder>,
+    pub(super) folder: Arc<Folder>,
     /// Connections that nobody uses now.
     idle: Mutex<Vec<Open>>,
+    pub(super) shared: Shared,
+    /// Cells whose segment did not fit its checksum.
+    damaged: Mutex<BTreeSet<i64>>,
 }
 
 #[derive(Debug)]
-struct Open {
-    conn: Connection,
-    known: KnownNames,
+pub(super) struct Open {
+    pub(super) conn: Connection,
+    pub(super) known: KnownNames,
+}
+
+impl Open {
+    /// Has what follows given up when it takes too long.
+    pub(super) fn limit(&mut self) -> rusqlite::Result<()> {
+        let until = Instant::now() + READ_LIMIT;
+        self.conn.progress_handler(STEPS_BETWEEN_LOOKS, Some(move || Instant::now() > until))
+    }
 }
 
 impl Reader {
     pub(crate) fn new(folder: Arc<Folder>) -> Self {
-        Self { folder, idle: Mutex::default() }
+        Self { folder, idle: Mutex::default(), shared: Shared::default(), damaged: Mutex::default() }
     }
 
-    /// Runs `read` on one consistent state of the store.
-    pub(crate) fn snapshot<T>(
+    /// Lends a connection that nobody uses.
+    pub(super) fn connected<T>(
         &self,
-        read: impl FnOnce(&mut Snapshot<'_>) -> Result<T, StoreError>,
-    ) -> Result<T, StoreError> {
+        run: impl FnOnce(&mut Open) -> rusqlite::Result<T>,
+    ) -> rusqlite::Result<T> {
         let idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner).pop();
         let mut open = match idle {
             Some(open) => open,
-            None => Open { conn: self.folder.reader().map_err(failed)?, known: KnownNames::default() },
+            None => Open { conn: self.folder.reader()?, known: KnownNames::default() },
         };
-        let result = {
-            let tx = open.conn.unchecked_transaction().map_err(failed)?;
-            read(&mut Snapshot { naming: Naming { conn: &tx, known: &mut open.known } })
-        };
+        // A guest's limit is not the next one's.
+        open.conn.progress_handler(0, None::<fn() -> bool>)?;
+        let result = run(&mut open);
         // A connection that saw an error is not trusted again.
         if result.is_ok() {
             self.idle.lock().unwrap_or_else(PoisonError::into_inner).push(open);
@@ -59,24 +81,196 @@ impl Reader {
         result
     }
 
+    pub(super) fn report_damaged(&self, cell: i64) {
+        self.damaged.lock().unwrap_or_else(PoisonError::into_inner).insert(cell);
+    }
+
+    /// The cells whose segments were found damaged since the last call.
+    pub(super) fn take_damaged(&self) -> BTreeSet<i64> {
+        std::mem::take(&mut *self.damaged.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// Runs `read` on one consistent state of the store.
+    pub(crate) fn snapshot<T>(
+        &self,
+        read: impl FnOnce(&mut Snapshot<'_>) -> Result<T, StoreError>,
+    ) -> Result<T, StoreError> {
+        self.connected(|open| {
+            open.limit()?;
+            let tx = open.conn.unchecked_transaction()?;
+            let extent = self.shared.begin(&tx)?;
+            let naming = Naming { conn: &tx, known: &mut open.known };
+            Ok(read(&mut Snapshot { naming, extent, reader: self }))
+        })
+        .map_err(failed)?
+    }
+
     /// Whether the store can be read.
     pub(crate) fn check(&self) -> Result<(), StoreError> {
-        self.snapshot(|snapshot| snapshot.last_row().map(drop))
+        let sql = "SELECT max(id) FROM event";
+        self.connected(|open| open.conn.query_row(sql, [], |_| Ok(()))).map_err(failed)
     }
 }
 
-fn failed(error: rusqlite::Error) -> StoreError {
-    StoreError::Failed(format!("read failed: {error}"))
+pub(super) fn failed(error: rusqlite::Error) -> StoreError {
+    match error.sqlite_error_code() {
+        Some(rusqlite::ErrorCode::OperationInterrupted) => {
+            StoreError::TooSlow { seconds: READ_LIMIT.as_secs() }
+        }
+        Some(rusqlite::ErrorCode::DatabaseCorrupt) => StoreError::Failed(format!(
+            "the database is damaged: {error}; see what `telemetry-collector check` says, and restore a backup"
+        )),
+        _ => StoreError::Failed(format!("read failed: {error}")),
+    }
 }
 
 /// One consistent state of the store.
 pub(crate) struct Snapshot<'a> {
     naming: Naming<'a>,
+    extent: Extent,
+    reader: &'a Reader,
 }
 
-impl Snapshot<'_> {
-    /// Lists events by arrival, newest last.
-    pub(crate) fn events(&mut self, page: Page) -> Result<Vec<EventRow>, StoreError> {
+impl<'a> Snapshot<'a> {
+    fn scanning(&mut self) -> Scan<'_, 'a> {
+        Scan { naming: &mut self.naming, extent: &self.extent, reader: self.reader }
+    }
+
+    /// The cells with events older than a day.
+    pub(super) fn cells_before(&self, day: Day) -> Vec<i64> {
+        cells_before(&self.extent.sources, day)
+    }
+
+    /// The installations that sent counters.
+    fn telling(&self) -> rusqlite::Result<HashSet<u64>> {
+        let sql = "SELECT DISTINCT install FROM loss WHERE install <> 0";
+        self.naming
+            .conn
+            .prepare_cached(sql)?
+            .query_map([], |row| row.get(0))?
+            .collect::<rusqlite::Result<_>>()
+    }
+}
+
+#[cfg(test)]
+impl<'a> Snapshot<'a> {
+    /// The same state, asked in plain SQL.
+    pub(super) fn plain(&mut self) -> Plain<'a, '_> {
+        Plain(&mut self.naming)
+    }
+
+    pub(super) fn plain_stored(&self) -> rusqlite::Result<u64> {
+        let sql = "SELECT count(*) FROM event WHERE install IN (SELECT install FROM loss WHERE install <> 0)";
+        self.naming.conn.query_row(sql, [], |row| row.get(0))
+    }
+
+    pub(super) fn plain_span(&self) -> rusqlite::Result<Option<Range>> {
+        plain_span(self.naming.conn)
+    }
+}
+
+/// The first and last day, from the rows.
+fn plain_span(conn: &Connection) -> rusqlite::Result<Option<Range>> {
+    let sql = "SELECT min(ts_ms) / 86400000, max(ts_ms) / 86400000 FROM event";
+    let days = |row: &rusqlite::Row<'_>| Ok((row.get::<_, Option<Day>>(0)?, row.get::<_, Option<Day>>(1)?));
+    let (from, to) = conn.query_row(sql, [], days)?;
+    Ok(from.zip(to).map(|(from, to)| Range { from, to }))
+}
+
+impl View for Snapshot<'_> {
+    fn groups(&mut self, question: &Question) -> Result<Vec<Group>, StoreError> {
+        self.scanning().groups(question)
+    }
+
+    fn active(
+        &mut self,
+        windows: &[Range],
+        by: Option<Key>,
+        filters: &Filters,
+    ) -> Result<Vec<Active>, StoreError> {
+        self.scanning().active(windows, by, filters)
+    }
+
+    fn new_installs(&mut self, range: Range, filters: &Filters) -> Result<Vec<(Day, u64)>, StoreError> {
+        self.scanning().new_installs(range, filters)
+    }
+
+    fn cohorts(&mut self, range: Range, filters: &Filters) -> Result<Vec<Cohort>, StoreError> {
+        self.scanning().cohorts(range, filters)
+    }
+
+    fn arrivals(&mut self, range: Range) -> Result<Vec<Arrival>, StoreError> {
+        let naming = &mut self.naming;
+        let mut read = || {
+            let sql = "SELECT day, fate, code, property, version, n FROM ingest_count
+                WHERE day BETWEEN ?1 AND ?2 ORDER BY day, fate, code, property, version";
+            let mut statement = naming.conn.prepare_cached(sql)?;
+            let mut rows = statement.query((range.from, range.to))?;
+            let mut arrivals = Vec::new();
+            while let Some(row) = rows.next()? {
+                let mut name = |id: i64| if id == 0 { Ok("".into()) } else { naming.resolve(id) };
+                arrivals.push(Arrival {
+                    day: row.get(0)?,
+                    fate: row.get(1)?,
+                    code: row.get(2)?,
+                    property: name(row.get(3)?)?,
+                    version: name(row.get(4)?)?,
+                    n: row.get(5)?,
+                });
+            }
+            Ok(arrivals)
+        };
+        read().map_err(failed)
+    }
+
+    fn losses(&mut self) -> Result<Losses, StoreError> {
+        let sql = "SELECT count(DISTINCT install), coalesce(sum(recorded), 0), coalesce(sum(evicted), 0),
+                coalesce(sum(expired), 0), coalesce(sum(rejected), 0), coalesce(sum(too_big), 0)
+            FROM loss WHERE install <> 0";
+        let losses = |row: &rusqlite::Row<'_>| {
+            Ok(Losses {
+                installs: row.get(0)?,
+                recorded: row.get(1)?,
+                evicted: row.get(2)?,
+                expired: row.get(3)?,
+                rejected: row.get(4)?,
+                too_big: row.get(5)?,
+                stored: 0,
+            })
+        };
+        let mut losses = self.naming.conn.query_row(sql, [], losses).map_err(failed)?;
+        let telling = self.telling().map_err(failed)?;
+        losses.stored = self.scanning().events_of(|install| telling.contains(&install))?;
+        Ok(losses)
+    }
+
+    fn values(&mut self, key: Key) -> Result<Vec<Arc<str>>, StoreError> {
+        let read = || {
+            let sql = "SELECT name FROM dict WHERE kind = ?1 ORDER BY name";
+            let mut statement = self.naming.conn.prepare_cached(sql)?;
+            statement.query_map([kind(key)], |row| row.get(0))?.collect::<rusqlite::Result<_>>()
+        };
+        read().map_err(failed)
+    }
+
+    fn span(&mut self) -> Result<Option<Range>, StoreError> {
+        match self.extent.span() {
+            Some(span) => Ok(span),
+            None => plain_span(self.naming.conn).map_err(failed),
+        }
+    }
+
+    fn totals(&mut self, range: Range) -> Result<Vec<DailyTotals>, StoreError> {
+        let raw_from = meta(self.naming.conn, "raw_from").map_err(failed)?;
+        let kept = totals::kept(self.naming.conn, range).map_err(failed)?;
+        // Days before the first or after the last event have nothing to measure.
+        let Some(span) = self.span()? else { return Ok(kept) };
+        let range = Range { from: range.from.max(raw_from).max(span.from), to: range.to.min(span.to) };
+        let measured = if range.from > range.to { Vec::new() } else { totals::measured(self, range)? };
+        Ok(totals::together(kept, measured))
+    }
+
+    fn events(&mut self, page: Page) -> Result<Vec<EventRow>, StoreError> {
         let (query, params) = match page {
             Page::Last { limit } => (RowQuery::new("ORDER BY e.id DESC LIMIT ?1"), vec![i64::from(limit)]),
             Page::After { row, limit } => {
@@ -91,83 +285,9 @@ impl Snapshot<'_> {
         Ok(rows)
     }
 
-    /// The newest event's row, 0 in an empty store.
-    pub(crate) fn last_row(&mut self) -> Result<i64, StoreError> {
-        let sql = "SELECT coalesce(max(id), 0) FROM event";
-        self.naming.conn.query_row(sql, [], |row| row.get(0)).map_err(failed)
+    fn last_row(&mut self) -> Result<i64, StoreError> {
+        Ok(self.extent.last_row)
     }
-
-    /// Calls `visit` for every event whose time lies within the days.
-    pub(crate) fn scan(
-        &mut self,
-        from: Day,
-        to: Day,
-        mut visit: impl FnMut(&Facts),
-    ) -> Result<(), StoreError> {
-        let until = Instant::now() + SCAN_LIMIT;
-        let sql = "SELECT ts_ms, event, action, install, tool, tool_kind, provider, model, outcome, is_success,
-            duration_bucket, input_tokens, output_tokens, cost_nano FROM event WHERE ts_ms >= ?1 AND ts_ms < ?2";
-        let mut statement = self.naming.conn.prepare_cached(sql).map_err(failed)?;
-        let mut rows = statement.query((from * DAY_MS, (to + 1) * DAY_MS)).map_err(failed)?;
-        let mut seen = 0_u32;
-        while let Some(row) = rows.next().map_err(failed)? {
-            visit(&facts(row).map_err(failed)?);
-            seen = seen.wrapping_add(1);
-            if seen.is_multiple_of(ROWS_BETWEEN_CHECKS) && Instant::now() > until {
-                return Err(StoreError::TooSlow { seconds: SCAN_LIMIT.as_secs() });
-            }
-        }
-        Ok(())
-    }
-
-    /// The fates of records by arrival day.
-    pub(crate) fn ingest_counts(&mut self, from: Day, to: Day) -> Result<IngestCounts, StoreError> {
-        let sql = "SELECT coalesce(sum(n) FILTER (WHERE fate = 'accepted'), 0),
-                coalesce(sum(n) FILTER (WHERE fate = 'duplicate'), 0),
-                coalesce(sum(n) FILTER (WHERE fate = 'rejected'), 0)
-            FROM ingest_count WHERE day BETWEEN ?1 AND ?2";
-        let counts = |row: &rusqlite::Row<'_>| {
-            Ok(IngestCounts { accepted: row.get(0)?, duplicates: row.get(1)?, rejected: row.get(2)? })
-        };
-        self.naming.conn.query_row(sql, (from, to), counts).map_err(failed)
-    }
-
-    /// The text of a name.
-    pub(crate) fn name(&mut self, id: NameId) -> Result<Arc<str>, StoreError> {
-        match id {
-            NameId::ABSENT => Ok("".into()),
-            id => self.naming.resolve(id.0).map_err(failed),
-        }
-    }
-
-    /// The id of a name; [`NameId::ABSENT`] if no event ever had it.
-    pub(crate) fn find(&mut self, kind: &str, name: &str) -> Result<NameId, StoreError> {
-        let sql = "SELECT id FROM dict WHERE kind = ?1 AND name = ?2";
-        let id =
-            self.naming.conn.query_row(sql, (kind, name), |row| row.get(0)).optional().map_err(failed)?;
-        Ok(id.map_or(NameId::ABSENT, NameId))
-    }
-}
-
-fn facts(row: &rusqlite::Row<'_>) -> rusqlite::Result<Facts> {
-    let name = |index| Ok::<_, rusqlite::Error>(NameId(row.get::<_, Option<i64>>(index)?.unwrap_or(0)));
-    let number = |index| row.get::<_, Option<u64>>(index);
-    Ok(Facts {
-        timestamp_ms: row.get(0)?,
-        event: name(1)?,
-        action: name(2)?,
-        install: row.get(3)?,
-        tool: name(4)?,
-        tool_kind: name(5)?,
-        provider: name(6)?,
-        model: name(7)?,
-        outcome: name(8)?,
-        success: row.get(9)?,
-        duration_bucket: row.get(10)?,
-        input_tokens: number(11)?.unwrap_or(0),
-        output_tokens: number(12)?.unwrap_or(0),
-        cost_nano: number(13)?,
-    })
 }
 
 /// Selects whole events.

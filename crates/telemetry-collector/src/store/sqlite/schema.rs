@@ -14,7 +14,7 @@ pub(super) const VERSION: i64 = MIGRATIONS.len() as i64;
 /// Marks the file as ours ("dAtc").
 pub(super) const APPLICATION_ID: i64 = 0x6441_7463;
 
-const MIGRATIONS: &[&str] = &[
+pub(super) const MIGRATIONS: &[&str] = &[
     // 1: the first schema.
     // Names are numbers from `dict` (0 = absent), ids are 16-byte blobs, times Unix milliseconds, days UTC days
     // since 1970, cost nano-dollars. `extra` holds properties that have no column of their own.
@@ -47,7 +47,27 @@ const MIGRATIONS: &[&str] = &[
         day INTEGER NOT NULL, fate TEXT NOT NULL, code TEXT NOT NULL, property INTEGER NOT NULL,
         version INTEGER NOT NULL, n INTEGER NOT NULL,
         PRIMARY KEY (day, fate, code, property, version)) WITHOUT ROWID;",
+    // 2: segments and daily totals. `generation` is raised whenever rows or segments go away, `moves` whenever the
+    // first day of a known installation changes, so that what is kept in memory can tell. Days before `raw_from` have
+    // their totals in `daily`; `removed` counts the rows that were accepted and are gone.
+    "CREATE TABLE segment (
+        id INTEGER PRIMARY KEY, format INTEGER NOT NULL, last_row INTEGER NOT NULL, row_count INTEGER NOT NULL,
+        min_day INTEGER NOT NULL, max_day INTEGER NOT NULL, facts BLOB NOT NULL, presences INTEGER NOT NULL,
+        checksum INTEGER NOT NULL);
+     CREATE TABLE segment_column (id INTEGER PRIMARY KEY, data BLOB NOT NULL);
+     CREATE TABLE daily (
+        day INTEGER NOT NULL, what TEXT NOT NULL, n INTEGER NOT NULL, PRIMARY KEY (day, what)) WITHOUT ROWID;
+     INSERT INTO meta (key, value) VALUES ('generation', 1), ('moves', 0), ('raw_from', 0), ('removed', 0);
+     CREATE TRIGGER install_moved AFTER UPDATE OF first_day ON install BEGIN
+        UPDATE meta SET value = value + 1 WHERE key = 'moves';
+     END;",
 ];
+
+/// What a table `install` that is written anew has to get.
+pub(super) const INSTALL_MOVED: &str =
+    "CREATE TRIGGER install_moved AFTER UPDATE OF first_day ON install BEGIN
+    UPDATE meta SET value = value + 1 WHERE key = 'moves';
+END;";
 
 /// Refuses a file that is not ours or too new, without changing it; returns its version, 0 for an empty one.
 pub(super) fn identify(conn: &Connection, file: &str) -> Result<i64, OpenError> {

@@ -30,8 +30,8 @@ const NO_SCHEMA: i64 = -1;
 /// Writes to the store; there is one per data folder.
 #[derive(Debug)]
 pub(crate) struct Writer {
-    conn: Connection,
-    folder: Arc<Folder>,
+    pub(super) conn: Connection,
+    pub(super) folder: Arc<Folder>,
     min_free: u64,
     numbers: Numbers,
     known: KnownNames,
@@ -60,14 +60,19 @@ impl Writer {
     pub(crate) fn commit(&mut self, batches: &[Batch]) -> Result<Vec<Stored>, StoreError> {
         check_free_space(&self.directory(), self.min_free)?;
         self.store_all(batches).map_err(|error| {
-            self.numbers.forget();
-            self.known.clear();
-            self.envs.clear();
+            self.forget_numbers();
             match error.sqlite_error_code() {
                 Some(rusqlite::ErrorCode::DiskFull) => StoreError::DiskLow { min_free: self.min_free },
                 _ => StoreError::Failed(format!("commit failed: {error}")),
             }
         })
+    }
+
+    /// To be called when numbers that were given out may be void.
+    pub(super) fn forget_numbers(&mut self) {
+        self.numbers.forget();
+        self.known.clear();
+        self.envs.clear();
     }
 
     fn store_all(&mut self, batches: &[Batch]) -> rusqlite::Result<Vec<Stored>> {
@@ -141,6 +146,12 @@ impl Group<'_> {
             stored.accepted += 1;
             stored.rows.push(Arc::new(row));
             self.counts.raise(day, "accepted", "", 0, 0);
+            if i64::try_from(event.timestamp_ms).is_ok_and(|at| day > day_of(at)) {
+                self.counts.raise(day, "late", "", 0, 0);
+            }
+            if event.clock_off {
+                self.counts.raise(day, "clock_off", "", 0, 0);
+            }
             self.count_dropped(day, event, version)?;
         }
         for refused in &batch.refused {
@@ -177,7 +188,7 @@ impl Group<'_> {
         let capped = self.numbers.capped.len();
         let (env, version) = self.env(event)?;
         let install = match event.properties.get("user_uuid") {
-            Some(CheckedValue::Uuid(id)) => self.numbers.install_number(*id)?,
+            Some(CheckedValue::Uuid(id)) => self.numbers.install_number(*id, day_of(timestamp_ms))?,
             _ => 0,
         };
         let kind = self.numbers.intern("event", &event.event)?;
@@ -239,8 +250,12 @@ impl Group<'_> {
     /// Counters only grow within an epoch, so the maximum is right whatever arrives twice or out of order.
     fn keep_losses(&mut self, client: &ClientCounters, events: &[NewEvent]) -> rusqlite::Result<()> {
         // One request never mixes installations; one without a valid event cannot be attributed.
-        let install = match events.first().and_then(|event| event.properties.get("user_uuid")) {
-            Some(CheckedValue::Uuid(id)) => self.numbers.install_number(*id)?,
+        let first = events.first();
+        let install = match first.and_then(|event| Some((event, event.properties.get("user_uuid")?))) {
+            Some((event, CheckedValue::Uuid(id))) => {
+                let at = i64::try_from(event.timestamp_ms).unwrap_or(i64::MAX);
+                self.numbers.install_number(*id, day_of(at))?
+            }
             _ => 0,
         };
         let int = |value: u64| i64::try_from(value).unwrap_or(i64::MAX);

@@ -25,7 +25,9 @@ fn call(screen: &mut Screen<Vec<u8>>, id: &str, cmd: &str) {
 
 fn result(screen: &mut Screen<Vec<u8>>, id: &str, status: ToolStatus, text: &str) {
     let (id, name, text) = (id.to_owned(), "shell".to_owned(), text.to_owned());
-    screen.event(&Event::ToolResult { id, name, status, text, elapsed_ms: 1234, diff: None }).expect("written");
+    screen
+        .event(&Event::ToolResult { id, name, status, text, elapsed_ms: 1234, diff: None })
+        .expect("written");
 }
 
 #[test]

@@ -1,0 +1,39 @@
+//! Which of a store's names belong to which key.
+
+use crate::store::StoreError;
+use crate::store::question::{Filters, Key};
+
+/// The kind of name that a key has in the dictionary; empty for numbers.
+pub(super) fn kind(key: Key) -> &'static str {
+    match key {
+        Key::Day | Key::Success | Key::ExitCode => "",
+        Key::Source => "source",
+        Key::Version => "version",
+        Key::Os => "os",
+        Key::Arch => "arch",
+        Key::Caller => "caller",
+        Key::Language => "language",
+        Key::Event => "event",
+        Key::Action => "action",
+        Key::Agent => "agent",
+        Key::Provider => "provider",
+        Key::Model => "model",
+        Key::Tool => "tool",
+        Key::ToolKind => "tool_kind",
+        Key::Purpose => "purpose",
+        Key::Outcome => "outcome",
+        Key::Error => "error",
+        Key::Flag => "flag",
+    }
+}
+
+/// Fails for keys that are not the environment's.
+pub(super) fn check_install_keys(by: Option<Key>, filters: &Filters) -> Result<(), StoreError> {
+    let of_env = |key: &Key| {
+        matches!(key, Key::Source | Key::Version | Key::Os | Key::Arch | Key::Caller | Key::Language)
+    };
+    match by.iter().copied().chain(filters.iter().map(|(key, _)| key)).find(|key| !of_env(key)) {
+        None => Ok(()),
+        Some(key) => Err(StoreError::Failed(format!("installations have no {key:?}"))),
+    }
+}
