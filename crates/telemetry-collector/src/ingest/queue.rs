@@ -89,7 +89,7 @@ impl Queue {
 fn write_all(mut writer: Writer, mut waiting: mpsc::Receiver<Job>, tail: &broadcast::Sender<Arc<EventRow>>) {
     let mut batches = Vec::with_capacity(GROUP_MAX);
     let mut answers = Vec::with_capacity(GROUP_MAX);
-    let mut trouble = None;
+    let mut trouble = Trouble::default();
     while let Some(first) = waiting.blocking_recv() {
         let mut next = Some(first);
         while let Some(Job { batch, done }) = next {
@@ -100,24 +100,14 @@ fn write_all(mut writer: Writer, mut waiting: mpsc::Receiver<Job>, tail: &broadc
         // A client that went away meanwhile does not read its answer; its events are stored all the same.
         match writer.commit(&batches) {
             Ok(results) => {
-                if trouble.take().is_some() {
-                    report::line("events are taken again");
-                }
+                trouble.over();
                 for (stored, done) in results.into_iter().zip(answers.drain(..)) {
-                    let rows = stored.rows.clone();
                     let _ = done.send(Ok(stored));
-                    for row in rows {
-                        let _ = tail.send(row);
-                    }
                 }
+                announce(&mut writer, tail);
             }
             Err(error) => {
-                let text = error.to_string();
-                // Once per trouble, not once per request.
-                if trouble.as_ref() != Some(&text) {
-                    report::line(&format!("no events are taken: {text}"));
-                    trouble = Some(text);
-                }
+                trouble.is(&error);
                 for done in answers.drain(..) {
                     let _ = done.send(Err(error.clone()));
                 }
@@ -126,4 +116,39 @@ fn write_all(mut writer: Writer, mut waiting: mpsc::Receiver<Job>, tail: &broadc
         batches.clear();
     }
     writer.close();
+}
+
+/// Rows are read again for those who watch; mostly nobody does.
+fn announce(writer: &mut Writer, tail: &broadcast::Sender<Arc<EventRow>>) {
+    if tail.receiver_count() == 0 {
+        return;
+    }
+    match writer.newly_stored() {
+        Ok(rows) => {
+            for row in rows {
+                let _ = tail.send(Arc::new(row));
+            }
+        }
+        Err(error) => report::line(&format!("the live tail misses events: {error}")),
+    }
+}
+
+/// Says on stderr what keeps events from being taken: once per trouble, not once per request.
+#[derive(Debug, Default)]
+struct Trouble(Option<String>);
+
+impl Trouble {
+    fn is(&mut self, error: &StoreError) {
+        let text = error.to_string();
+        if self.0.as_ref() != Some(&text) {
+            report::line(&format!("no events are taken: {text}"));
+            self.0 = Some(text);
+        }
+    }
+
+    fn over(&mut self) {
+        if self.0.take().is_some() {
+            report::line("events are taken again");
+        }
+    }
 }

@@ -14,9 +14,10 @@ use uuid::Uuid;
 
 use super::error::ApiError;
 use crate::app::App;
-use crate::catalogue::{Answer, MAX_BODY_BYTES, MAX_RECORDS};
+use crate::catalogue::{Answer, MAX_BODY_BYTES};
+use crate::ingest;
+use crate::ingest::envelope::EnvelopeError;
 use crate::ingest::queue::QueueError;
-use crate::ingest::{self, EnvelopeError};
 
 /// How long a body may take to arrive.
 const BODY_WAIT: Duration = Duration::from_secs(10);
@@ -87,18 +88,13 @@ async fn read_body(body: Body) -> Result<BytesMut, ApiError> {
 }
 
 fn too_large() -> ApiError {
-    let message = format!("a body may have {MAX_BODY_BYTES} bytes");
-    ApiError::new(StatusCode::PAYLOAD_TOO_LARGE, "body_too_large", message)
+    refusal(EnvelopeError::BodyTooLarge)
 }
 
 fn refusal(error: EnvelopeError) -> ApiError {
-    match error {
-        EnvelopeError::BodyTooLarge => too_large(),
-        EnvelopeError::Json(message) => ApiError::new(StatusCode::BAD_REQUEST, "bad_json", message),
-        EnvelopeError::Envelope(message) => ApiError::new(StatusCode::BAD_REQUEST, "bad_envelope", message),
-        EnvelopeError::TooManyRecords(count) => {
-            let message = format!("{count} records; a request may have {MAX_RECORDS}");
-            ApiError::new(StatusCode::PAYLOAD_TOO_LARGE, "too_many_records", message)
-        }
-    }
+    let status = match error {
+        EnvelopeError::BodyTooLarge | EnvelopeError::TooManyRecords(_) => StatusCode::PAYLOAD_TOO_LARGE,
+        EnvelopeError::Json(_) | EnvelopeError::Envelope(_) => StatusCode::BAD_REQUEST,
+    };
+    ApiError::new(status, error.code(), error.to_string())
 }
