@@ -23,17 +23,17 @@ struct Seen {
 pub fn run(address: &str, connections: u64, records: u64, seconds: u64, rate: Option<u64>) -> io::Result<String> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let seen = Rc::new(RefCell::new(Seen::default()));
-    let now_ms = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |now| now.as_millis() as u64);
-    let (begun, wall) = runtime.block_on(LocalSet::new().run_until(async {
+    let now_ms = now_ms();
+    let wall = runtime.block_on(LocalSet::new().run_until(async {
         let begun = Instant::now();
         let until = begun + Duration::from_secs(seconds);
         let interval = rate.map(|rate| Duration::from_secs_f64(connections as f64 / rate as f64));
         let tasks: Vec<_> = (0..connections)
             .map(|lane| {
-                // Unlike those of any run before on the same store.
-                let request = Request::new(address, records, (now_ms << 8 | lane) & 0xffffff, now_ms);
+                let request = Request::new(address, records, lane, now_ms);
                 // Due times are spread evenly.
-                let pace = interval.map(|interval| (begun + interval.mul_f64(lane as f64 / connections as f64), interval));
+                let share = lane as f64 / connections as f64;
+                let pace = interval.map(|interval| (begun + interval.mul_f64(share), interval));
                 let (address, seen) = (address.to_owned(), Rc::clone(&seen));
                 tokio::task::spawn_local(async move {
                     if connection(&address, request, until, pace, &seen).await.is_err() {
@@ -45,9 +45,8 @@ pub fn run(address: &str, connections: u64, records: u64, seconds: u64, rate: Op
         for task in tasks {
             let _ = task.await;
         }
-        (begun, begun.elapsed())
+        begun.elapsed()
     }));
-    let _ = begun;
     let mut seen = seen.borrow_mut();
     seen.latencies_us.sort_unstable();
     let at = |share: f64| {
@@ -62,6 +61,10 @@ pub fn run(address: &str, connections: u64, records: u64, seconds: u64, rate: Op
         "not_ok": seen.not_ok, "broken": seen.broken,
     })
     .to_string())
+}
+
+fn now_ms() -> u64 {
+    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |now| now.as_millis() as u64)
 }
 
 async fn connection(
@@ -88,7 +91,7 @@ async fn connection(
         if begun >= until {
             return Ok(());
         }
-        stream.write_all(request.fresh()).await?;
+        stream.write_all(request.fresh(now_ms())).await?;
         let ok = answer(&mut stream, &mut buffer).await?;
         let mut seen = seen.borrow_mut();
         seen.latencies_us.push(begun.elapsed().as_micros() as u32);

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use tokio::sync::{Semaphore, watch};
 
+use crate::access::Doors;
 use crate::catalogue::Catalogues;
 use crate::ingest::queue::Queue;
 use crate::settings::Clock;
@@ -16,11 +17,29 @@ const READERS: usize = 4;
 /// Live tails that are open at the same time; others are refused.
 const TAILS: usize = 64;
 
-/// Shared by all handlers.
+/// Wrong keys and tokens that wait for their answer at the same time; with each taking half a second, this is twice as
+/// many guesses a second.
+const GUESSES: usize = 8;
+
+/// Shared by all handlers; a clone is one counter.
 #[derive(Clone)]
-pub(crate) struct App {
+pub(crate) struct App(Arc<Shared>);
+
+impl std::ops::Deref for App {
+    type Target = Shared;
+
+    fn deref(&self) -> &Shared {
+        &self.0
+    }
+}
+
+/// See [`App`].
+pub(crate) struct Shared {
     pub(crate) queue: Queue,
-    pub(crate) catalogues: Arc<Catalogues>,
+    pub(crate) catalogues: Catalogues,
+    pub(crate) doors: Doors,
+    /// Wrong secrets that wait for their answer.
+    pub(crate) guesses: Semaphore,
     pub(crate) tails: Arc<Semaphore>,
     /// Becomes true when the collector ends.
     pub(crate) ending: watch::Receiver<bool>,
@@ -38,9 +57,11 @@ impl App {
         settings: crate::settings::Settings,
         ending: watch::Receiver<bool>,
     ) -> Self {
-        Self {
+        Self(Arc::new(Shared {
             queue,
-            catalogues: Arc::new(settings.catalogues),
+            catalogues: settings.catalogues,
+            doors: Doors::new(settings.access, settings.listen, settings.tls.is_some()),
+            guesses: Semaphore::new(GUESSES),
             tails: Arc::new(Semaphore::new(TAILS)),
             ending,
             reader: Arc::new(reader),
@@ -48,7 +69,7 @@ impl App {
             clock: settings.clock,
             folder: settings.data,
             min_free: settings.min_free,
-        }
+        }))
     }
 
     pub(crate) fn is_ending(&self) -> bool {

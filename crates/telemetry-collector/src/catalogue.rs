@@ -8,8 +8,9 @@ use serde_json::Value;
 pub use agent_telemetry::CatalogueDoc;
 pub(crate) use agent_telemetry::catalogue::{Checked, CheckedValue, KindDoc, RejectCode, Rejection};
 pub(crate) use agent_telemetry::name::{CUSTOM, UNKNOWN, is_identifier};
+pub use agent_telemetry::wire::Answer;
 pub(crate) use agent_telemetry::wire::{
-    Answer, ClientCounters, MAX_BODY_BYTES, MAX_RECORDS, Rejected, TRACK_PATH,
+    ClientCounters, MAX_BODY_BYTES, MAX_RECORDS, Rejected, TRACK_PATH,
 };
 
 pub(crate) use agent_telemetry::{LanguageTag, MAX_RECORD_BYTES, Version};

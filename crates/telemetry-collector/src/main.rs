@@ -1,8 +1,9 @@
 //! The command line of the collector.
 //!
-//! stdout has one line, the address; everything else goes to stderr. Exit 0 after a signal, 1 when it cannot start,
-//! 2 for wrong use.
+//! stdout has one line, the address or what was done; everything else goes to stderr. Exit 0 when it was done, 1 when it
+//! could not be, 2 for wrong use.
 
+mod cli;
 mod size;
 
 use std::io::Write;
@@ -11,7 +12,9 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
-use telemetry_collector::{CatalogueDoc, DEFAULT_MIN_FREE, Server, Settings, StartError, docker_agent};
+use telemetry_collector::{
+    CatalogueDoc, DEFAULT_MIN_FREE, SecretFileError, Server, Settings, StartError, docker_agent,
+};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
 #[derive(Parser)]
@@ -25,7 +28,7 @@ struct Cli {
 enum Command {
     /// Receives events over HTTP, keeps them, and shows what they say.
     Serve {
-        /// Address to listen on; port 0 picks one. Loopback only for now.
+        /// Address to listen on; port 0 picks one. Other machines can reach it if it is not a loopback address.
         #[arg(long, value_name = "ADDRESS:PORT", default_value = "127.0.0.1:4380", value_parser = listen_address)]
         listen: SocketAddr,
         /// Folder for the data; created if it does not exist.
@@ -37,29 +40,33 @@ enum Command {
         /// Takes the events of another tool, too: what its `telemetry explain --json` printed; may be repeated.
         #[arg(long, value_name = "FILE")]
         catalogue: Vec<PathBuf>,
+        #[command(flatten)]
+        access: cli::access::AccessArgs,
     },
+    /// Takes records from files.
+    Ingest(cli::ingest::IngestArgs),
+    /// Makes up a population and takes its events, to try the collector with.
+    Seed(cli::seed::SeedArgs),
 }
 
 fn main() -> ExitCode {
-    let Command::Serve { listen, data, min_free, catalogue: files } = Cli::parse().command;
     debug_assert_eq!(size::parse("512MiB"), Ok(DEFAULT_MIN_FREE));
-    let result = docker_agent().map_err(Failure::Catalogue).and_then(|catalogue| {
-        let mut settings = Settings::new(listen, data, catalogue);
-        settings.min_free = min_free;
-        for file in &files {
-            add_catalogue(&mut settings, file)
-                .map_err(|problem| Failure::File { file: file.clone(), problem })?;
+    let result = match Cli::parse().command {
+        Command::Serve { listen, data, min_free, catalogue, access } => {
+            settings(listen, data, min_free, &catalogue, &access).and_then(|settings| {
+                let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
+                runtime.map_err(Failure::Runtime)?.block_on(serve(settings))
+            })
         }
-        let runtime =
-            tokio::runtime::Builder::new_multi_thread().enable_all().build().map_err(Failure::Runtime)?;
-        runtime.block_on(serve(settings))
-    });
+        Command::Ingest(args) => return cli::ingest::run(&args),
+        Command::Seed(args) => return cli::seed::run(&args),
+    };
     match result {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => {
             let _ = writeln!(std::io::stderr(), "error: {failure}");
             match failure {
-                Failure::Start(StartError::NotLoopback(_)) => ExitCode::from(2),
+                Failure::Start(StartError::NotLoopback { .. }) => ExitCode::from(2),
                 _ => ExitCode::FAILURE,
             }
         }
@@ -76,9 +83,29 @@ enum Failure {
     #[error("cannot start: {0}")]
     Runtime(std::io::Error),
     #[error(transparent)]
+    Secret(#[from] SecretFileError),
+    #[error(transparent)]
     Start(#[from] StartError),
     #[error("cannot write the address to stdout: {0}")]
     Stdout(std::io::Error),
+}
+
+fn settings(
+    listen: SocketAddr,
+    data: PathBuf,
+    min_free: u64,
+    catalogues: &[PathBuf],
+    access: &cli::access::AccessArgs,
+) -> Result<Settings, Failure> {
+    let mut settings = Settings::new(listen, data, docker_agent().map_err(Failure::Catalogue)?);
+    settings.min_free = min_free;
+    settings.access = access.access()?;
+    settings.tls = access.tls();
+    for file in catalogues {
+        add_catalogue(&mut settings, file)
+            .map_err(|problem| Failure::File { file: file.clone(), problem })?;
+    }
+    Ok(settings)
 }
 
 fn add_catalogue(settings: &mut Settings, file: &std::path::Path) -> Result<(), String> {
@@ -92,7 +119,7 @@ async fn serve(settings: Settings) -> Result<(), Failure> {
     let interrupt = signal(SignalKind::interrupt()).map_err(Failure::Runtime)?;
     let server = Server::bind(settings).await?;
     let mut stdout = std::io::stdout();
-    writeln!(stdout, "listening on http://{}", server.address()).map_err(Failure::Stdout)?;
+    writeln!(stdout, "listening on {}", server.url()).map_err(Failure::Stdout)?;
     stdout.flush().map_err(Failure::Stdout)?;
     server.run(first_of(terminate, interrupt)).await;
     Ok(())

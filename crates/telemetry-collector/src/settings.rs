@@ -4,7 +4,9 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use crate::access::Access;
 use crate::catalogue::{CatalogueDoc, Catalogues};
+use crate::server::TlsFiles;
 
 /// Free disk space below which nothing is taken any more: 512 MiB.
 pub const DEFAULT_MIN_FREE: u64 = 512 << 20;
@@ -28,6 +30,10 @@ pub struct Settings {
     pub queue: usize,
     /// What arriving records are checked against.
     pub catalogues: Catalogues,
+    /// Who may do what.
+    pub access: Access,
+    /// TLS, if connections are to be encrypted here and not by a proxy.
+    pub tls: Option<TlsFiles>,
     /// The time.
     pub clock: Clock,
 }
@@ -42,6 +48,8 @@ impl Settings {
             min_free: DEFAULT_MIN_FREE,
             queue: QUEUE,
             catalogues: Catalogues::of(catalogue),
+            access: Access::default(),
+            tls: None,
             clock: Arc::new(|| jiff::Timestamp::now().as_millisecond()),
         }
     }

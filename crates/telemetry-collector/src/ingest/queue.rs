@@ -14,6 +14,8 @@ use crate::store::{Batch, EventRow, StoreError, Stored};
 
 /// At most this many requests share a commit.
 const GROUP_MAX: usize = 256;
+/// Commits whose answers wait to be given; the writer waits for them to become fewer.
+const SETTLED_GROUPS: usize = 4;
 /// The live tail's memory; a reader that falls behind further is told how much it missed.
 const TAIL_EVENTS: usize = 1024;
 
@@ -25,9 +27,12 @@ pub(crate) enum QueueError {
     Store(StoreError),
 }
 
+type Settled = Result<Stored, StoreError>;
+type Answer = (oneshot::Sender<Settled>, Settled);
+
 struct Job {
     batch: Batch,
-    done: oneshot::Sender<Result<Stored, StoreError>>,
+    done: oneshot::Sender<Settled>,
 }
 
 /// Hands batches to the writer.
@@ -50,15 +55,29 @@ impl WriterThread {
     }
 }
 
-/// Starts the writer's thread.
+/// Starts the writer's thread; to be called on the runtime whose tasks use the queue.
 pub(crate) fn start(writer: Writer, capacity: usize) -> std::io::Result<(Queue, WriterThread)> {
     let (jobs, waiting) = mpsc::channel(capacity);
+    let (settled, answers) = mpsc::channel(SETTLED_GROUPS);
     let tail = broadcast::Sender::new(TAIL_EVENTS);
     let announce = tail.clone();
     let thread = std::thread::Builder::new()
         .name("writer".to_owned())
-        .spawn(move || write_all(writer, waiting, &announce))?;
+        .spawn(move || write_all(writer, waiting, &settled, &announce))?;
+    tokio::spawn(give_answers(answers));
     Ok((Queue { jobs, tail }, WriterThread(thread)))
+}
+
+/// Wakes those who wait for a commit.
+///
+/// From within the runtime that is cheap; from the writer's thread, each would cost a call to the system.
+async fn give_answers(mut settled: mpsc::Receiver<Vec<Answer>>) {
+    while let Some(group) = settled.recv().await {
+        for (done, result) in group {
+            // A client that went away meanwhile does not read its answer; its events are stored all the same.
+            let _ = done.send(result);
+        }
+    }
 }
 
 impl Queue {
@@ -86,34 +105,29 @@ impl Queue {
     }
 }
 
-fn write_all(mut writer: Writer, mut waiting: mpsc::Receiver<Job>, tail: &broadcast::Sender<Arc<EventRow>>) {
-    let mut batches = Vec::with_capacity(GROUP_MAX);
-    let mut answers = Vec::with_capacity(GROUP_MAX);
+fn write_all(
+    mut writer: Writer,
+    mut waiting: mpsc::Receiver<Job>,
+    settled: &mpsc::Sender<Vec<Answer>>,
+    tail: &broadcast::Sender<Arc<EventRow>>,
+) {
     let mut trouble = Trouble::default();
-    while let Some(first) = waiting.blocking_recv() {
-        let mut next = Some(first);
-        while let Some(Job { batch, done }) = next {
-            batches.push(batch);
-            answers.push(done);
-            next = if batches.len() < GROUP_MAX { waiting.try_recv().ok() } else { None };
-        }
-        // A client that went away meanwhile does not read its answer; its events are stored all the same.
-        match writer.commit(&batches) {
+    let mut jobs = Vec::with_capacity(GROUP_MAX);
+    while waiting.blocking_recv_many(&mut jobs, GROUP_MAX) > 0 {
+        let (batches, waiters): (Vec<_>, Vec<_>) = jobs.drain(..).map(|job| (job.batch, job.done)).unzip();
+        let results: Vec<_> = match writer.commit(&batches) {
             Ok(results) => {
                 trouble.over();
-                for (stored, done) in results.into_iter().zip(answers.drain(..)) {
-                    let _ = done.send(Ok(stored));
-                }
-                announce(&mut writer, tail);
+                results.into_iter().map(Ok).collect()
             }
             Err(error) => {
                 trouble.is(&error);
-                for done in answers.drain(..) {
-                    let _ = done.send(Err(error.clone()));
-                }
+                vec![Err(error); waiters.len()]
             }
-        }
-        batches.clear();
+        };
+        // Nobody is left to answer only when the runtime ended without waiting.
+        let _ = settled.blocking_send(waiters.into_iter().zip(results).collect());
+        announce(&mut writer, tail);
     }
     writer.close();
 }
