@@ -20,7 +20,13 @@ struct Seen {
     broken: u64,
 }
 
-pub fn run(address: &str, connections: u64, records: u64, seconds: u64, rate: Option<u64>) -> io::Result<String> {
+pub fn run(
+    address: &str,
+    connections: u64,
+    records: u64,
+    seconds: u64,
+    rate: Option<u64>,
+) -> io::Result<String> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let seen = Rc::new(RefCell::new(Seen::default()));
     let now_ms = now_ms();

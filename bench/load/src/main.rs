@@ -25,7 +25,9 @@ fn main() -> ExitCode {
         }
         ["sqlite", folder, records, seconds] => sqlite::run(folder, number(records), number(seconds)),
         _ => {
-            eprintln!("usage: bench-load http ADDRESS CONNECTIONS RECORDS SECONDS [RATE] | sqlite FOLDER RECORDS SECONDS");
+            eprintln!(
+                "usage: bench-load http ADDRESS CONNECTIONS RECORDS SECONDS [RATE] | sqlite FOLDER RECORDS SECONDS"
+            );
             return ExitCode::from(2);
         }
     };

@@ -37,7 +37,20 @@ fn insert(file: &Path, records: u64, time: Duration) -> rusqlite::Result<String>
             id[8..].copy_from_slice(&events.to_be_bytes());
             let n = events as i64;
             statement.execute((
-                id.as_slice(), 1_795_348_800_000 + n, 3, n % 64, 2, 5, n % 64, 7, n % 4 + 10, 8, 9, 1, n % 900, n % 157,
+                id.as_slice(),
+                1_795_348_800_000 + n,
+                3,
+                n % 64,
+                2,
+                5,
+                n % 64,
+                7,
+                n % 4 + 10,
+                8,
+                9,
+                1,
+                n % 900,
+                n % 157,
             ))?;
         }
         drop(statement);

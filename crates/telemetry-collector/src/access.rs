@@ -172,9 +172,14 @@ mod tests {
         assert_eq!(doors.admin(Some(b"Bearer 0123456789abcdef")), Shown::Right);
         assert_eq!(doors.admin(Some(b"bearer 0123456789abcdef")), Shown::Right);
         assert_eq!(doors.admin(None), Shown::Missing);
-        for wrong in
-            ["", "Bearer", "Bearer ", "0123456789abcdef", "Bearer 0123456789abcde", "Bearer 0123456789abcdefg"]
-        {
+        for wrong in [
+            "",
+            "Bearer",
+            "Bearer ",
+            "0123456789abcdef",
+            "Bearer 0123456789abcde",
+            "Bearer 0123456789abcdefg",
+        ] {
             assert_eq!(doors.admin(Some(wrong.as_bytes())), Shown::Wrong, "{wrong}");
         }
     }

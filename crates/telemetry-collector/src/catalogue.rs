@@ -9,9 +9,7 @@ pub use agent_telemetry::CatalogueDoc;
 pub(crate) use agent_telemetry::catalogue::{Checked, CheckedValue, KindDoc, RejectCode, Rejection};
 pub(crate) use agent_telemetry::name::{CUSTOM, UNKNOWN, is_identifier};
 pub use agent_telemetry::wire::Answer;
-pub(crate) use agent_telemetry::wire::{
-    ClientCounters, MAX_BODY_BYTES, MAX_RECORDS, Rejected, TRACK_PATH,
-};
+pub(crate) use agent_telemetry::wire::{ClientCounters, MAX_BODY_BYTES, MAX_RECORDS, Rejected, TRACK_PATH};
 
 pub(crate) use agent_telemetry::{LanguageTag, MAX_RECORD_BYTES, Version};
 

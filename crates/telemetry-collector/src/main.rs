@@ -73,6 +73,9 @@ fn main() -> ExitCode {
     }
 }
 
+/// The same number on Linux, macOS and the BSDs.
+const SIGXFSZ: i32 = 25;
+
 /// Why the collector ends with an error.
 #[derive(Debug, thiserror::Error)]
 enum Failure {
@@ -117,6 +120,8 @@ async fn serve(settings: Settings) -> Result<(), Failure> {
     // Before the address is printed: whoever reads it may signal at once.
     let terminate = signal(SignalKind::terminate()).map_err(Failure::Runtime)?;
     let interrupt = signal(SignalKind::interrupt()).map_err(Failure::Runtime)?;
+    // A limit on the size of files ends a process unless it handles this; then the write fails, as on a full disk.
+    let _file_too_large = signal(SignalKind::from_raw(SIGXFSZ)).map_err(Failure::Runtime)?;
     let server = Server::bind(settings).await?;
     let mut stdout = std::io::stdout();
     writeln!(stdout, "listening on {}", server.url()).map_err(Failure::Stdout)?;

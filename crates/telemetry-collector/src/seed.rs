@@ -147,7 +147,7 @@ mod tests {
     const LAST: Day = 20_779;
 
     fn bodies(seed: u64) -> Vec<Vec<u8>> {
-        Seed::new(40, 20, seed, LAST).requests().map(|request| request.body).collect()
+        Seed::new(200, 15, seed, LAST).requests().map(|request| request.body).collect()
     }
 
     #[test]
@@ -176,9 +176,29 @@ mod tests {
             }
         }
         for thing in [
-            "start", "end", "call", "usage", "run", "version", "human", "ci", "agent", "completed", "failed",
-            "cancelled", "ok", "error", "denied", "priced", "unpriced", "sub-session", "counters", "cagent",
-            "docker-agent", "1.0.0", "1.1.0",
+            "start",
+            "end",
+            "call",
+            "usage",
+            "run",
+            "version",
+            "human",
+            "ci",
+            "agent",
+            "completed",
+            "failed",
+            "cancelled",
+            "ok",
+            "error",
+            "denied",
+            "priced",
+            "unpriced",
+            "sub-session",
+            "counters",
+            "cagent",
+            "docker-agent",
+            "1.0.0",
+            "1.1.0",
         ] {
             assert!(seen.contains(thing), "{thing}");
         }

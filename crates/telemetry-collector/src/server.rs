@@ -23,8 +23,8 @@ use tokio::task::JoinSet;
 use tokio_rustls::TlsAcceptor;
 use uuid::Uuid;
 
-pub use self::tls::{TlsError, TlsFiles};
 use self::connection::{Paced, Progress};
+pub use self::tls::{TlsError, TlsFiles};
 
 use crate::app::App;
 use crate::ingest::queue::{self, WriterThread};
@@ -34,8 +34,6 @@ use crate::settings::Settings;
 use crate::store::OpenError;
 use crate::store::sqlite::{Folder, Reader, Writer};
 
-/// Connections at the same time, unless the process may have fewer files open.
-const CONNECTIONS: u64 = 1024;
 /// Files that are none of the connections: the database, the log, what was there before.
 const OTHER_FILES: u64 = 128;
 /// Connections that are told that there are too many.
@@ -95,6 +93,7 @@ pub struct Server {
     listener: TcpListener,
     address: SocketAddr,
     tls: Option<TlsAcceptor>,
+    connections: usize,
     app: App,
     writer: WriterThread,
     end: watch::Sender<bool>,
@@ -133,8 +132,9 @@ impl Server {
         let writer = Writer::open(Arc::clone(&folder), settings.min_free)?;
         let (queue, writer) = queue::start(writer, settings.queue).map_err(StartError::Thread)?;
         let (end, ending) = watch::channel(false);
+        let connections = settings.connections.min(room_for_connections());
         let app = App::new(queue, Reader::new(folder), settings, ending);
-        Ok(Self { listener, address, tls, app, writer, end })
+        Ok(Self { listener, address, tls, connections, app, writer, end })
     }
 
     /// Where it listens.
@@ -159,7 +159,7 @@ impl Server {
             .max_buf_size(HEAD_BYTES);
         let graceful = GracefulShutdown::new();
         let serving = Serving { http, router: router(self.app), tls: self.tls };
-        let connections = Arc::new(Semaphore::new(most_connections()));
+        let connections = Arc::new(Semaphore::new(self.connections));
         let refusals = Arc::new(Semaphore::new(REFUSALS));
         let mut tasks = JoinSet::new();
         tokio::pin!(end);
@@ -263,10 +263,11 @@ fn too_many() -> String {
     )
 }
 
-fn most_connections() -> usize {
+/// How many connections the limit on open files leaves room for.
+fn room_for_connections() -> usize {
     let files = rustix::process::getrlimit(rustix::process::Resource::Nofile).current;
-    let room = files.map_or(CONNECTIONS, |files| files.saturating_sub(OTHER_FILES).max(1));
-    usize::try_from(room.min(CONNECTIONS)).unwrap_or(1)
+    let room = files.map_or(u64::MAX, |files| files.saturating_sub(OTHER_FILES).max(1));
+    usize::try_from(room).unwrap_or(usize::MAX)
 }
 
 fn millis(duration: Duration) -> u32 {

@@ -13,6 +13,9 @@ pub const DEFAULT_MIN_FREE: u64 = 512 << 20;
 /// Requests that may wait for the writer; at most 64 KiB each.
 const QUEUE: usize = 512;
 
+/// More clients than this at one moment are told to come back; the memory of so many is bounded.
+const CONNECTIONS: usize = 1024;
+
 /// Tells the time in Unix milliseconds.
 pub type Clock = Arc<dyn Fn() -> i64 + Send + Sync>;
 
@@ -28,6 +31,8 @@ pub struct Settings {
     pub min_free: u64,
     /// How many requests may wait for the writer.
     pub queue: usize,
+    /// Connections at the same time; fewer if the process may not have so many files open.
+    pub connections: usize,
     /// What arriving records are checked against.
     pub catalogues: Catalogues,
     /// Who may do what.
@@ -47,6 +52,7 @@ impl Settings {
             data: data.into(),
             min_free: DEFAULT_MIN_FREE,
             queue: QUEUE,
+            connections: CONNECTIONS,
             catalogues: Catalogues::of(catalogue),
             access: Access::default(),
             tls: None,

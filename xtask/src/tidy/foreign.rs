@@ -15,16 +15,38 @@ const ONLY_IN: [(&str, &[&str]); 12] = [
     ("cargo_metadata", &["xtask/src/tidy/boundaries", "xtask/src/workspace"]),
     (
         "clap",
-        &["crates/docker-agent/src", "crates/telemetry-collector/src/main", "examples/acme/src", "xtask/src"],
+        &[
+            "crates/docker-agent/src",
+            "crates/telemetry-collector/src/cli",
+            "crates/telemetry-collector/src/main",
+            "examples/acme/src",
+            "xtask/src",
+        ],
     ),
     ("hyper", &["crates/telemetry-collector/src/server"]),
     ("hyper_util", &["crates/telemetry-collector/src/server"]),
     ("reqwest", &["crates/agent-runtime/src/http"]),
-    ("rusqlite", &["crates/telemetry-collector/src/store/sqlite"]),
-    ("rustls", &["crates/agent-runtime/src/http", "crates/agent-telemetry/src/transport/http_enabled"]),
+    ("rusqlite", &["bench/load/src/sqlite", "crates/telemetry-collector/src/store/sqlite"]),
+    (
+        "rustls",
+        &[
+            "crates/agent-runtime/src/http",
+            "crates/agent-telemetry/src/transport/http_enabled",
+            "crates/telemetry-collector/src/cli/target",
+            "crates/telemetry-collector/src/server/tls",
+        ],
+    ),
     ("serde_saphyr", &["crates/agent-runtime/src/yaml"]),
     ("signal_hook", &["xtask/src/process"]),
-    ("ureq", &["crates/agent-telemetry/src/transport/http_enabled", "xtask/src/demo/http"]),
+    (
+        "ureq",
+        &[
+            "crates/agent-telemetry/src/transport/http_enabled",
+            "crates/telemetry-collector/src/cli/target",
+            "xtask/src/bench/collector/answers",
+            "xtask/src/demo/http",
+        ],
+    ),
 ];
 
 /// The collector's web layer: routes, what stands before them, and how errors become responses.

@@ -88,9 +88,8 @@ fn lines(file: &Path, what: &'static str) -> Result<Vec<(usize, String)>, Secret
 #[cfg(unix)]
 fn check_private(opened: &File, file: &Path, what: &'static str) -> Result<(), SecretFileError> {
     use std::os::unix::fs::MetadataExt;
-    let metadata = opened
-        .metadata()
-        .map_err(|error| unusable(file, what, format!("cannot be read: {error}")))?;
+    let metadata =
+        opened.metadata().map_err(|error| unusable(file, what, format!("cannot be read: {error}")))?;
     if metadata.is_file() && metadata.mode() & 0o077 != 0 {
         return Err(SecretFileError {
             what,

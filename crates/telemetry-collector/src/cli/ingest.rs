@@ -35,7 +35,8 @@ pub(crate) fn run(args: &IngestArgs) -> ExitCode {
         }
     }
     let Sums { accepted, duplicates, refused, failed } = sums.into_inner();
-    let _ = writeln!(std::io::stdout(), "{accepted} taken, {duplicates} were there already, {refused} refused");
+    let _ =
+        writeln!(std::io::stdout(), "{accepted} taken, {duplicates} were there already, {refused} refused");
     if failed || refused > 0 { ExitCode::FAILURE } else { ExitCode::SUCCESS }
 }
 

@@ -26,7 +26,10 @@ pub(crate) struct Request {
 pub(crate) enum Found {
     Request(Request),
     /// Nothing that could be sent, and why.
-    Bad { line: u64, problem: &'static str },
+    Bad {
+        line: u64,
+        problem: &'static str,
+    },
 }
 
 /// Reads lines until the end.

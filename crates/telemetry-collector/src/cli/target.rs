@@ -106,7 +106,8 @@ impl Upload {
                 request = request.header("x-api-key", key);
             }
             let mut response = request.send(body).map_err(failed)?;
-            let pause = response.headers().get(RETRY_AFTER).and_then(|pause| pause.to_str().ok()?.parse().ok());
+            let pause =
+                response.headers().get(RETRY_AFTER).and_then(|pause| pause.to_str().ok()?.parse().ok());
             let status = response.status().as_u16();
             let answer = response.body_mut().read_to_string().map_err(failed)?;
             match (status, pause) {

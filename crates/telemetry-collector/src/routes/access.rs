@@ -64,7 +64,10 @@ fn admit(app: &App, request: &Request) -> Result<(), Refusal> {
     if PUBLIC.contains(&path) {
         return Ok(());
     }
-    settle(app.doors.admin(shown(header::AUTHORIZATION)), "the admin's token is needed as Authorization: Bearer")
+    settle(
+        app.doors.admin(shown(header::AUTHORIZATION)),
+        "the admin's token is needed as Authorization: Bearer",
+    )
 }
 
 fn settle(judged: Shown, needed: &'static str) -> Result<(), Refusal> {

@@ -104,11 +104,86 @@ async fn collect(body: Body) -> Result<Bytes, ApiError> {
 fn unpack(packed: impl Read) -> Result<Bytes, ApiError> {
     let mut bytes = Vec::new();
     packed.take(MAX_BODY_BYTES as u64 + 1).read_to_end(&mut bytes).map_err(|_| {
-        ApiError::new(StatusCode::BAD_REQUEST, "bad_body", "the body is not packed as its content encoding says")
+        ApiError::new(
+            StatusCode::BAD_REQUEST,
+            "bad_body",
+            "the body is not packed as its content encoding says",
+        )
     })?;
     if bytes.len() > MAX_BODY_BYTES { Err(too_large()) } else { Ok(bytes.into()) }
 }
 
 fn too_large() -> ApiError {
     EnvelopeError::BodyTooLarge.into()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::convert::Infallible;
+    use std::io::Write;
+
+    use axum::http::HeaderValue;
+    use axum::response::IntoResponse;
+    use flate2::Compression;
+    use flate2::write::{GzEncoder, ZlibEncoder};
+    use futures_util::stream;
+    use tokio::time::Instant;
+
+    use super::*;
+
+    fn headers(coding: Option<&'static str>) -> HeaderMap {
+        let mut headers = HeaderMap::new();
+        headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
+        if let Some(coding) = coding {
+            headers.insert(header::CONTENT_ENCODING, HeaderValue::from_static(coding));
+        }
+        headers
+    }
+
+    async fn status(coding: &'static str, body: Vec<u8>) -> Result<Bytes, StatusCode> {
+        let body = read(&headers(Some(coding)), body.into()).await;
+        body.map_err(|error| error.into_response().status())
+    }
+
+    fn gzip(bytes: &[u8]) -> Vec<u8> {
+        let mut encoder = GzEncoder::new(Vec::new(), Compression::best());
+        encoder.write_all(bytes).unwrap();
+        encoder.finish().unwrap()
+    }
+
+    fn zlib(bytes: &[u8]) -> Vec<u8> {
+        let mut encoder = ZlibEncoder::new(Vec::new(), Compression::best());
+        encoder.write_all(bytes).unwrap();
+        encoder.finish().unwrap()
+    }
+
+    #[tokio::test]
+    async fn packed_bodies_are_unpacked_up_to_the_limit() {
+        let largest = vec![b' '; MAX_BODY_BYTES];
+        let bomb = vec![b' '; 50 << 20];
+        assert_eq!(status("gzip", gzip(b"{}")).await.unwrap(), "{}");
+        assert_eq!(status("GZip", gzip(&largest)).await.unwrap(), largest);
+        assert_eq!(status("deflate", zlib(b"{}")).await.unwrap(), "{}");
+        assert_eq!(status("gzip", gzip(&bomb)).await, Err(StatusCode::PAYLOAD_TOO_LARGE));
+        assert_eq!(status("deflate", zlib(&bomb)).await, Err(StatusCode::PAYLOAD_TOO_LARGE));
+        assert_eq!(status("gzip", zlib(b"{}")).await, Err(StatusCode::BAD_REQUEST));
+        let cut = gzip(b"{}");
+        assert_eq!(status("gzip", cut[..cut.len() - 3].to_vec()).await, Err(StatusCode::BAD_REQUEST));
+        assert_eq!(status("br", Vec::new()).await, Err(StatusCode::UNSUPPORTED_MEDIA_TYPE));
+        assert_eq!(status("gzip, gzip", gzip(b"{}")).await, Err(StatusCode::UNSUPPORTED_MEDIA_TYPE));
+        assert_eq!(status("identity", b"{}".to_vec()).await.unwrap(), "{}");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_body_that_does_not_come_is_not_waited_for() {
+        let begun = Instant::now();
+        let body = stream::unfold((), async |()| {
+            tokio::time::sleep(Duration::from_secs(1)).await;
+            Some((Ok::<_, Infallible>(Bytes::from_static(b" ")), ()))
+        });
+        let refused = read(&headers(None), Body::from_stream(body)).await.unwrap_err().into_response();
+        assert_eq!(refused.status(), StatusCode::REQUEST_TIMEOUT);
+        assert_eq!(refused.headers()[header::CONNECTION], "close");
+        assert_eq!(begun.elapsed(), BODY_WAIT);
+    }
 }

@@ -74,6 +74,10 @@ impl Writer {
             self.envs.clear();
             match error.sqlite_error_code() {
                 Some(rusqlite::ErrorCode::DiskFull) => StoreError::DiskLow { min_free: self.min_free },
+                Some(rusqlite::ErrorCode::SystemIoFailure) => StoreError::Failed(format!(
+                    "cannot write to {}: {error}; see whether the disk is full or broken, or files have a limit",
+                    self.directory.display()
+                )),
                 _ => StoreError::Failed(format!("commit failed: {error}")),
             }
         })
