@@ -136,8 +136,9 @@ impl Doors {
             (Some(_), None) => (Shown::Missing, 0),
             (Some(keys), Some(given)) => {
                 // All of them, so that the time does not tell which one was nearly right.
-                let found = keys.iter().enumerate().filter(|(_, known)| known.is(given));
-                found.last().map_or((Shown::Wrong, 0), |(place, _)| (Shown::Right, place))
+                let places = keys.iter().enumerate();
+                let found = places.fold(None, |found, (place, key)| key.is(given).then_some(place).or(found));
+                found.map_or((Shown::Wrong, 0), |place| (Shown::Right, place))
             }
         }
     }

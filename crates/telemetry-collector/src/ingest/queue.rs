@@ -1,12 +1,12 @@
 //! The way from many requests to the one writer, and back.
 //!
-//! Invariants: the queue is bounded and a full one refuses at once; a result is given only after the commit is on
+//! Invariants: the queue is bounded, in requests and in events, and a full one refuses at once; a result is given only after the commit is on
 //! disk; new rows are announced to the live tail only then. Requests that wait together are committed together.
 
 use std::sync::Arc;
 use std::thread::JoinHandle;
 
-use tokio::sync::{broadcast, mpsc, oneshot};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, broadcast, mpsc, oneshot};
 
 use crate::report;
 use crate::store::sqlite::Writer;
@@ -14,6 +14,8 @@ use crate::store::{Batch, EventRow, StoreError, Stored};
 
 /// At most this many requests share a commit.
 const GROUP_MAX: usize = 256;
+/// At most this many events wait or are being stored; an event takes about 2 KiB of memory until it is.
+const EVENTS_MAX: usize = 16_384;
 /// Commits whose answers wait to be given; the writer waits for them to become fewer.
 const SETTLED_GROUPS: usize = 4;
 /// The live tail's memory; a reader that falls behind further is told how much it missed.
@@ -28,17 +30,22 @@ pub(crate) enum QueueError {
 }
 
 type Settled = Result<Stored, StoreError>;
-type Answer = (oneshot::Sender<Settled>, Settled);
+/// The batch goes back to where it came from: memory is freed cheaply only by the thread that takes it again.
+type Done = oneshot::Sender<(Settled, Batch)>;
+type Answer = (Done, (Settled, Batch));
 
 struct Job {
     batch: Batch,
-    done: oneshot::Sender<Settled>,
+    done: Done,
+    /// The batch's share of [`EVENTS_MAX`].
+    room: OwnedSemaphorePermit,
 }
 
 /// Hands batches to the writer.
 #[derive(Debug, Clone)]
 pub(crate) struct Queue {
     jobs: mpsc::Sender<Job>,
+    room: Arc<Semaphore>,
     tail: broadcast::Sender<Arc<EventRow>>,
 }
 
@@ -65,7 +72,8 @@ pub(crate) fn start(writer: Writer, capacity: usize) -> std::io::Result<(Queue, 
         .name("writer".to_owned())
         .spawn(move || write_all(writer, waiting, &settled, &announce))?;
     tokio::spawn(give_answers(answers));
-    Ok((Queue { jobs, tail }, WriterThread(thread)))
+    let room = Arc::new(Semaphore::new(EVENTS_MAX));
+    Ok((Queue { jobs, room, tail }, WriterThread(thread)))
 }
 
 /// Wakes those who wait for a commit.
@@ -73,9 +81,9 @@ pub(crate) fn start(writer: Writer, capacity: usize) -> std::io::Result<(Queue, 
 /// From within the runtime that is cheap; from the writer's thread, each would cost a call to the system.
 async fn give_answers(mut settled: mpsc::Receiver<Vec<Answer>>) {
     while let Some(group) = settled.recv().await {
-        for (done, result) in group {
+        for (done, answer) in group {
             // A client that went away meanwhile does not read its answer; its events are stored all the same.
-            let _ = done.send(result);
+            let _ = done.send(answer);
         }
     }
 }
@@ -84,12 +92,16 @@ impl Queue {
     /// Stores a batch; returns when it is on disk.
     pub(crate) async fn store(&self, batch: Batch) -> Result<Stored, QueueError> {
         let (done, result) = oneshot::channel();
-        self.jobs.try_send(Job { batch, done }).map_err(|error| match error {
+        // At most 64: a request has no more.
+        let events = u32::try_from(batch.events.len().max(1)).unwrap_or(u32::MAX);
+        let room =
+            Arc::clone(&self.room).try_acquire_many_owned(events).map_err(|_| QueueError::Full)?;
+        self.jobs.try_send(Job { batch, done, room }).map_err(|error| match error {
             mpsc::error::TrySendError::Full(_) => QueueError::Full,
             mpsc::error::TrySendError::Closed(_) => QueueError::Closed,
         })?;
         match result.await {
-            Ok(result) => result.map_err(QueueError::Store),
+            Ok((result, _batch)) => result.map_err(QueueError::Store),
             Err(_) => Err(QueueError::Closed),
         }
     }
@@ -114,7 +126,12 @@ fn write_all(
     let mut trouble = Trouble::default();
     let mut jobs = Vec::with_capacity(GROUP_MAX);
     while waiting.blocking_recv_many(&mut jobs, GROUP_MAX) > 0 {
-        let (batches, waiters): (Vec<_>, Vec<_>) = jobs.drain(..).map(|job| (job.batch, job.done)).unzip();
+        let (mut batches, mut waiters, mut rooms) = (Vec::new(), Vec::new(), Vec::new());
+        for Job { batch, done, room } in jobs.drain(..) {
+            batches.push(batch);
+            waiters.push(done);
+            rooms.push(room);
+        }
         let results: Vec<_> = match writer.commit(&batches) {
             Ok(results) => {
                 trouble.over();
@@ -126,7 +143,8 @@ fn write_all(
             }
         };
         // Nobody is left to answer only when the runtime ended without waiting.
-        let _ = settled.blocking_send(waiters.into_iter().zip(results).collect());
+        let _ = settled.blocking_send(waiters.into_iter().zip(results.into_iter().zip(batches)).collect());
+        drop(rooms);
         announce(&mut writer, tail);
     }
     writer.close();

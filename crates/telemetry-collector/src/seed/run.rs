@@ -78,7 +78,7 @@ pub(super) fn requests(run: Run, person: &Person, dice: &mut Dice) -> (Vec<Vec<u
 
 /// Most requests say nothing of the client's counters; one in sixteen does.
 fn client(person: &Person, run: Run, sent_ms: i64) -> String {
-    if person.runs_go || run.number % 16 != 0 {
+    if person.runs_go || !run.number.is_multiple_of(16) {
         return String::new();
     }
     let recorded = u64::from(run.number) * 14 + 14;

@@ -4,7 +4,7 @@
 //! ever too small; after a rollback the writer forgets its own ([`Numbers::forget`]).
 //! A client cannot fill the dictionary: beyond [`NEW_NAMES_PER_DAY`] of one kind, a new name becomes [`OTHER`].
 
-use std::collections::HashMap;
+use std::collections::HashMap as StdMap;
 use std::hash::Hash;
 use std::sync::Arc;
 
@@ -18,6 +18,9 @@ use crate::store::Day;
 pub(super) const NEW_NAMES_PER_DAY: u64 = 2_000;
 /// Stands for names beyond the daily limit.
 pub(super) const OTHER: &str = "other";
+
+/// Names and ids come from clients, so hashes are seeded; they are looked up a dozen times an event, so they are fast.
+pub(super) type HashMap<K, V> = StdMap<K, V, foldhash::quality::RandomState>;
 
 const CACHED: usize = 100_000;
 

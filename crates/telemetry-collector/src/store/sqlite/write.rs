@@ -4,7 +4,6 @@
 //! the first event with an id stays; counters are raised in the same transaction as the rows they count.
 //! A duplicate leaves no trace but its count: no name and no session is created for it.
 
-use std::collections::HashMap;
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -12,7 +11,7 @@ use rusqlite::{CachedStatement, Connection, OptionalExtension, TransactionBehavi
 
 use super::codec::{Intern, as_sent};
 use super::columns::{self, Packed};
-use super::names::{KnownNames, Naming, Numbering, Numbers, OTHER};
+use super::names::{HashMap, KnownNames, Naming, Numbering, Numbers, OTHER};
 use super::open::Folder;
 use super::read::{RowQuery, read_row, read_rows};
 use crate::catalogue::{CheckedValue, ClientCounters};
@@ -56,7 +55,7 @@ impl Writer {
             min_free,
             numbers: Numbers::default(),
             known: KnownNames::default(),
-            envs: HashMap::new(),
+            envs: HashMap::default(),
             insert: insert_statement(),
             by_id: RowQuery::by_event_id(),
             since: RowQuery::since(),
