@@ -17,6 +17,11 @@ use telemetry_collector::{
 };
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
+/// What a request takes on one thread, the writer reads on another: with the system's allocator that costs a quarter of
+/// all time spent on taking events.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 #[derive(Parser)]
 #[command(name = "telemetry-collector", version, about, arg_required_else_help = true)]
 struct Cli {

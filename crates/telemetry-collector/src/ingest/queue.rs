@@ -94,8 +94,7 @@ impl Queue {
         let (done, result) = oneshot::channel();
         // At most 64: a request has no more.
         let events = u32::try_from(batch.events.len().max(1)).unwrap_or(u32::MAX);
-        let room =
-            Arc::clone(&self.room).try_acquire_many_owned(events).map_err(|_| QueueError::Full)?;
+        let room = Arc::clone(&self.room).try_acquire_many_owned(events).map_err(|_| QueueError::Full)?;
         self.jobs.try_send(Job { batch, done, room }).map_err(|error| match error {
             mpsc::error::TrySendError::Full(_) => QueueError::Full,
             mpsc::error::TrySendError::Closed(_) => QueueError::Closed,

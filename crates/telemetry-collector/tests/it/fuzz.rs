@@ -217,7 +217,7 @@ fn mutated_bodies_make_exactly_the_rows_that_a_second_opinion_expects() {
         let mut accepted = Vec::new();
         intake
             .take_all(requests, Uuid::now_v7, |taken| {
-                accepted.push(taken.map_or(0, |answer| answer.accepted))
+                accepted.push(taken.map_or(0, |answer| answer.accepted));
             })
             .unwrap();
         intake.close();
