@@ -3,7 +3,9 @@
 //! Prints medians and differences; it never judges, because machines are noisy.
 //! `bench exit`: each line is one endpoint, the same two commands with telemetry off and on alternately, so that a slow
 //! moment of the machine hits both. `bench telemetry`: one event, beside a bare `write(2)` of the same bytes.
+//! `bench collector`: what the collector takes and how fast it answers, beside nginx and bare SQLite.
 
+mod collector;
 mod endpoint;
 mod peers;
 mod record;
@@ -43,6 +45,8 @@ enum Part {
     },
     /// What one recorded event costs: time, allocations, bytes.
     Telemetry,
+    /// What the collector takes, beside nginx and bare SQLite, and how long its answers take.
+    Collector(collector::Options),
 }
 
 const PAIRS: usize = 30;
@@ -50,15 +54,16 @@ const PAIRS: usize = 30;
 /// Measures one part, or all of them.
 pub(crate) fn run(options: &Options) -> anyhow::Result<()> {
     let interrupt = Interrupt::catch()?;
-    let binaries = workspace::build_binaries(&interrupt)?;
-    let program = binaries.docker_agent.as_path();
-    match options.part {
-        Some(Part::Exit { pairs, peers }) => exit(program, pairs, peers, &interrupt),
-        Some(Part::Telemetry) => record::run(program, &interrupt),
+    let program = || workspace::build_binaries(&interrupt).map(|binaries| binaries.docker_agent);
+    match &options.part {
+        Some(Part::Collector(options)) => collector::run(options, &interrupt),
+        Some(Part::Exit { pairs, peers }) => exit(&program()?, *pairs, *peers, &interrupt),
+        Some(Part::Telemetry) => record::run(&program()?, &interrupt),
         None => {
-            exit(program, PAIRS, 0, &interrupt)?;
+            let program = program()?;
+            exit(&program, PAIRS, 0, &interrupt)?;
             terminal::out("");
-            record::run(program, &interrupt)
+            record::run(&program, &interrupt)
         }
     }
 }

@@ -70,6 +70,11 @@ impl Guard {
         Guard { child, name: name.to_owned() }
     }
 
+    /// Returns the child's id.
+    pub(crate) fn id(&self) -> u32 {
+        self.child.id()
+    }
+
     /// Returns the reading end of the child's stdout, which must have been piped and not yet taken.
     pub(crate) fn take_stdout(&mut self) -> anyhow::Result<ChildStdout> {
         self.child.stdout.take().with_context(|| format!("{} has no stdout to read", self.name))

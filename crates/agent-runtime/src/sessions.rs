@@ -403,7 +403,7 @@ impl Listed {
             _ => None,
         });
         let title = said.next().map(title_of);
-        let turns = title.is_some().then(|| 1 + said.count() as u64).unwrap_or_default();
+        let turns = u64::from(title.is_some()) + said.count() as u64;
         Ok(Self { header, turns, title: title.unwrap_or_default() })
     }
 }

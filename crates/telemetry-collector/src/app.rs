@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use tokio::sync::{Semaphore, watch};
 
+use crate::access::Doors;
 use crate::answer::range::Range;
 use crate::api::endpoints;
 use crate::catalogue::Catalogues;
@@ -21,6 +22,10 @@ const READERS: usize = 4;
 /// Live tails that are open at the same time; others are refused.
 const TAILS: usize = 64;
 
+/// Wrong keys and tokens that wait for their answer at the same time; with each taking half a second, this is twice as
+/// many guesses a second.
+const GUESSES: usize = 8;
+
 /// What those who watch the collector want to know of its store.
 #[derive(Debug)]
 pub(crate) struct Vitals {
@@ -30,11 +35,25 @@ pub(crate) struct Vitals {
     pub(crate) store: StoreSize,
 }
 
-/// Shared by all handlers.
+/// Shared by all handlers; a clone is one counter.
 #[derive(Clone)]
-pub(crate) struct App {
+pub(crate) struct App(Arc<Shared>);
+
+impl std::ops::Deref for App {
+    type Target = Shared;
+
+    fn deref(&self) -> &Shared {
+        &self.0
+    }
+}
+
+/// See [`App`].
+pub(crate) struct Shared {
     pub(crate) queue: Queue,
-    pub(crate) catalogues: Arc<Catalogues>,
+    pub(crate) catalogues: Catalogues,
+    pub(crate) doors: Doors,
+    /// Wrong secrets that wait for their answer.
+    pub(crate) guesses: Semaphore,
     pub(crate) tails: Arc<Semaphore>,
     pub(crate) requests: Arc<Requests>,
     /// Becomes true when the collector ends.
@@ -54,9 +73,11 @@ impl App {
         settings: crate::settings::Settings,
         ending: watch::Receiver<bool>,
     ) -> Self {
-        Self {
+        Self(Arc::new(Shared {
             queue,
-            catalogues: Arc::new(settings.catalogues),
+            catalogues: settings.catalogues,
+            doors: Doors::new(settings.access, settings.listen, settings.tls.is_some()),
+            guesses: Semaphore::new(GUESSES),
             tails: Arc::new(Semaphore::new(TAILS)),
             requests: Arc::new(Requests::to(endpoints().into_iter().map(|endpoint| endpoint.path))),
             ending,
@@ -66,7 +87,7 @@ impl App {
             clock: settings.clock,
             folder: settings.data,
             min_free: settings.min_free,
-        }
+        }))
     }
 
     pub(crate) fn is_ending(&self) -> bool {

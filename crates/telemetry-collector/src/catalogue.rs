@@ -6,12 +6,15 @@
 use serde_json::Value;
 
 pub use agent_telemetry::CatalogueDoc;
-pub(crate) use agent_telemetry::MAX_RECORD_BYTES;
-pub(crate) use agent_telemetry::catalogue::{Checked, CheckedValue, FieldDoc, RejectCode, Rejection};
-pub(crate) use agent_telemetry::name::is_identifier;
-pub(crate) use agent_telemetry::wire::{
-    Answer, ClientCounters, MAX_BODY_BYTES, MAX_RECORDS, Rejected, TRACK_PATH,
+pub(crate) use agent_telemetry::catalogue::{
+    Checked, CheckedValue, FieldDoc, KindDoc, RejectCode, Rejection,
 };
+pub(crate) use agent_telemetry::name::{CUSTOM, UNKNOWN, is_identifier};
+pub use agent_telemetry::wire::Answer;
+pub(crate) use agent_telemetry::wire::{ClientCounters, MAX_BODY_BYTES, MAX_RECORDS, Rejected, TRACK_PATH};
+pub(crate) use agent_telemetry::{LanguageTag, MAX_RECORD_BYTES, Version};
+
+use crate::ingest::go_client::{self, Settled};
 
 const DOCKER_AGENT: &str = include_str!("../catalogue/docker-agent.json");
 
@@ -26,13 +29,17 @@ pub fn docker_agent() -> Result<CatalogueDoc, String> {
 
 /// The definitions of every tool whose events are taken, one catalogue a tool.
 #[derive(Debug, Clone)]
-pub struct Catalogues(Vec<CatalogueDoc>);
+pub struct Catalogues {
+    tools: Vec<CatalogueDoc>,
+    /// The first tool's, as far as the Go program can meet them.
+    go_client: CatalogueDoc,
+}
 
 impl Catalogues {
-    /// The catalogue of one tool.
+    /// The catalogue of one tool, whose events the Go program (`source: cagent`) sends in its own form.
     #[must_use]
     pub fn of(catalogue: CatalogueDoc) -> Self {
-        Self(vec![catalogue])
+        Self { go_client: go_client::definitions(&catalogue), tools: vec![catalogue] }
     }
 
     /// Takes the events of one more tool.
@@ -41,25 +48,35 @@ impl Catalogues {
     ///
     /// When there is a catalogue of that tool already.
     pub fn add(&mut self, catalogue: CatalogueDoc) -> Result<(), String> {
-        if self.0.iter().any(|known| known.source == catalogue.source) {
+        if self.tools.iter().chain([&self.go_client]).any(|known| known.source == catalogue.source) {
             return Err(format!("there is a catalogue of {} already", catalogue.source));
         }
-        self.0.push(catalogue);
+        self.tools.push(catalogue);
         Ok(())
     }
 
     /// All of them.
     pub(crate) fn all(&self) -> &[CatalogueDoc] {
-        &self.0
+        &self.tools
     }
 
     /// Checks a record against the catalogue of the tool that it names.
-    pub(crate) fn check(&self, record: &Value) -> Result<Checked, Rejection> {
+    pub(crate) fn check(&self, record: &Value) -> Result<Settled, Rejection> {
+        if go_client::is_theirs(record) {
+            return go_client::settle(record, &self.go_client);
+        }
         let source = record.get("source").and_then(Value::as_str);
-        let own = self.0.iter().find(|catalogue| Some(catalogue.source.as_str()) == source);
-        match own.or(self.0.first()) {
+        let own = self.tools.iter().find(|catalogue| Some(catalogue.source.as_str()) == source);
+        match own.or(self.tools.first()) {
             // Without one of its own, the first one says what is wrong.
-            Some(catalogue) => catalogue.check(record),
+            Some(catalogue) => {
+                let checked = catalogue.check(record)?;
+                let unknown = match checked.dropped {
+                    0 => Vec::new(),
+                    _ => unknown_properties(record, &checked),
+                };
+                Ok(Settled { checked, unknown })
+            }
             None => Err(Rejection::new(RejectCode::UnknownSource, "source")),
         }
     }

@@ -1,9 +1,14 @@
-//! The subcommands that are not `serve`, one file each: arguments in, exit code out.
+//! The subcommands, one file each: from arguments to a call into the library.
 
+pub(crate) mod access;
 pub(crate) mod api;
 pub(crate) mod export;
+pub(crate) mod ingest;
+mod lines;
 pub(crate) mod maintenance;
 pub(crate) mod query;
+pub(crate) mod seed;
+mod target;
 
 use std::io::Write;
 use std::process::ExitCode;

@@ -7,12 +7,17 @@ use serde_json::Value;
 use uuid::Uuid;
 
 use crate::catalogue::{
-    Catalogues, Checked, CheckedValue, ClientCounters, MAX_BODY_BYTES, MAX_RECORD_BYTES, MAX_RECORDS,
-    RejectCode, Rejected, Rejection, is_identifier, is_storable, printable_name, unknown_properties,
+    Catalogues, CheckedValue, MAX_RECORD_BYTES, RejectCode, Rejected, Rejection, UNKNOWN, is_identifier,
+    is_storable, printable_name,
 };
 use crate::store::{Batch, DAY_MS, NewEvent, Refused, UnixMs};
 
+pub(crate) mod envelope;
+pub(crate) mod go_client;
 pub(crate) mod queue;
+
+use envelope::{Envelope, EnvelopeError};
+use go_client::Settled;
 
 /// Duplicates are remembered at least this long; an older event might be one that we no longer know.
 pub(crate) const MAX_AGE_DAYS: i64 = 45;
@@ -20,16 +25,6 @@ pub(crate) const MAX_AGE_DAYS: i64 = 45;
 pub(crate) const MAX_AHEAD_MS: i64 = DAY_MS;
 /// Above this difference between `sent_at` and arrival, a client's clock is flagged.
 pub(crate) const CLOCK_OFF_MS: i64 = 10 * 60 * 1000;
-
-/// Why a whole request is refused.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum EnvelopeError {
-    BodyTooLarge,
-    /// The parser's words; they name a line and column, not content.
-    Json(String),
-    Envelope(&'static str),
-    TooManyRecords(usize),
-}
 
 /// A request that was understood.
 #[derive(Debug)]
@@ -45,65 +40,78 @@ pub(crate) fn parse(
     body: &[u8],
     catalogues: &Catalogues,
     now_ms: UnixMs,
-    mut new_id: impl FnMut() -> Uuid,
+    new_id: impl FnMut() -> Uuid,
 ) -> Result<Parsed, EnvelopeError> {
-    if body.len() > MAX_BODY_BYTES {
-        return Err(EnvelopeError::BodyTooLarge);
-    }
-    let mut envelope = match serde_json::from_slice(body) {
-        Ok(Value::Object(envelope)) => envelope,
-        Ok(_) => return Err(EnvelopeError::Envelope("the body must be an object with \"records\"")),
-        Err(error) => return Err(EnvelopeError::Json(without_content(&error))),
-    };
-    let Some(Value::Array(records)) = envelope.remove("records") else {
-        return Err(EnvelopeError::Envelope("\"records\" must be an array"));
-    };
-    match records.len() {
-        0 => return Err(EnvelopeError::Envelope("\"records\" is empty")),
-        1..=MAX_RECORDS => {}
-        more => return Err(EnvelopeError::TooManyRecords(more)),
-    }
-    // A counter block of another form is a newer client's; its records are worth more than its counters.
-    let client =
-        envelope.remove("client").and_then(|value| serde_json::from_value::<ClientCounters>(value).ok());
+    let envelope = Envelope::read(body)?;
+    // A record cannot be longer than all of them.
+    let lengths = if body.len() > MAX_RECORD_BYTES { Lengths::Unknown } else { Lengths::Fit };
+    Ok(check_all(&envelope, lengths, catalogues, now_ms, new_id))
+}
+
+/// What is known of the lengths of an envelope's records.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Lengths {
+    Unknown,
+    Fit,
+}
+
+/// Judges each record of an envelope by itself.
+pub(crate) fn check_all(
+    envelope: &Envelope,
+    lengths: Lengths,
+    catalogues: &Catalogues,
+    now_ms: UnixMs,
+    mut new_id: impl FnMut() -> Uuid,
+) -> Parsed {
+    let client = envelope.client.clone();
     let clock_off = client.as_ref().is_some_and(|client| {
         now_ms.abs_diff(i64::try_from(client.sent_at).unwrap_or(i64::MAX)) > CLOCK_OFF_MS.unsigned_abs()
     });
-    let mut parsed =
-        Parsed { batch: Batch { received_ms: now_ms, client, ..Batch::default() }, rejected: Vec::new() };
-    for (index, record) in records.iter().enumerate() {
-        match check(record, catalogues, now_ms) {
-            Ok(checked) => parsed.batch.events.push(event(record, checked, clock_off, &mut new_id)),
+    let mut batch = Batch { received_ms: now_ms, client, ..Batch::default() };
+    batch.events.reserve_exact(envelope.records.len());
+    let mut rejected = Vec::new();
+    for (index, record) in envelope.records.iter().enumerate() {
+        match check(record, lengths, catalogues, now_ms) {
+            Ok(settled) => batch.events.push(event(record, settled, clock_off, &mut new_id)),
             Err(rejection) => {
                 let code = rejection.code.as_str();
-                parsed.batch.refused.push(refused(record, code));
-                parsed.rejected.push(Rejected { index, code: code.to_owned(), detail: rejection.detail });
+                batch.refused.push(refused(record, code));
+                rejected.push(Rejected { index, code: code.to_owned(), detail: rejection.detail });
             }
         }
     }
-    Ok(parsed)
+    Parsed { batch, rejected }
 }
 
-fn check(record: &Value, catalogues: &Catalogues, now_ms: UnixMs) -> Result<Checked, Rejection> {
-    if json_len(record) > MAX_RECORD_BYTES {
+fn check(
+    record: &Value,
+    lengths: Lengths,
+    catalogues: &Catalogues,
+    now_ms: UnixMs,
+) -> Result<Settled, Rejection> {
+    if lengths == Lengths::Unknown && is_too_long(record) {
         return Err(Rejection::new(
             RejectCode::TooLarge,
             format!("record: more than {MAX_RECORD_BYTES} bytes"),
         ));
     }
-    let checked = catalogues.check(record)?;
-    let at = i64::try_from(checked.timestamp_ms).unwrap_or(i64::MAX);
+    let settled = catalogues.check(record)?;
+    let at = i64::try_from(settled.checked.timestamp_ms).unwrap_or(i64::MAX);
     if at < now_ms - MAX_AGE_DAYS * DAY_MS {
         return Err(Rejection::new(RejectCode::TooOld, "event_timestamp"));
     }
     if at > now_ms + MAX_AHEAD_MS {
         return Err(Rejection::new(RejectCode::InFuture, "event_timestamp"));
     }
-    Ok(checked)
+    Ok(settled)
 }
 
-fn event(record: &Value, checked: Checked, clock_off: bool, new_id: &mut impl FnMut() -> Uuid) -> NewEvent {
-    let unknown = unknown_properties(record, &checked);
+fn event(
+    record: &Value,
+    Settled { checked, unknown }: Settled,
+    clock_off: bool,
+    new_id: &mut impl FnMut() -> Uuid,
+) -> NewEvent {
     let mut properties = checked.properties;
     let action = match (checked.action, properties.remove("action")) {
         (Some(action), _) | (None, Some(CheckedValue::Closed(action))) => Some(action),
@@ -132,16 +140,38 @@ fn refused(record: &Value, code: &'static str) -> Refused {
     let properties = record.get("properties").and_then(Value::as_object);
     let version = properties.and_then(|given| given.get("version")).and_then(Value::as_str);
     let digit_first = |text: &&str| is_identifier(text) && text.starts_with(|c: char| c.is_ascii_digit());
+    let theirs = go_client::is_theirs(record);
+    let name = |key: &String| match theirs {
+        true => go_client::countable(key).to_owned(),
+        false => printable_name(key),
+    };
     Refused {
         code,
-        properties: properties
-            .map(|given| given.keys().map(|key| printable_name(key)).collect())
-            .unwrap_or_default(),
-        version: version.filter(digit_first).unwrap_or("unknown").to_owned(),
+        properties: properties.map(|given| given.keys().map(name).collect()).unwrap_or_default(),
+        version: version.filter(digit_first).unwrap_or(UNKNOWN).to_owned(),
     }
 }
 
-/// The length of the compact form, which is the one that clients send.
+/// Whether the compact form, which is the one that clients send, is longer than a record may be.
+fn is_too_long(record: &Value) -> bool {
+    // Most are so short that there is nothing to measure.
+    json_len_at_most(record) > MAX_RECORD_BYTES && json_len(record) > MAX_RECORD_BYTES
+}
+
+/// No compact form is longer than this.
+fn json_len_at_most(value: &Value) -> usize {
+    // An escaped byte takes six.
+    let text = |text: &String| 6 * text.len() + 3;
+    match value {
+        Value::Null | Value::Bool(_) | Value::Number(_) => 32,
+        Value::String(string) => text(string),
+        Value::Array(items) => items.iter().map(|item| json_len_at_most(item) + 1).sum::<usize>() + 2,
+        Value::Object(members) => {
+            members.iter().map(|(key, value)| text(key) + json_len_at_most(value) + 1).sum::<usize>() + 2
+        }
+    }
+}
+
 fn json_len(value: &Value) -> usize {
     struct Length(usize);
     impl std::io::Write for Length {
@@ -158,12 +188,4 @@ fn json_len(value: &Value) -> usize {
         Ok(()) => length.0,
         Err(_) => usize::MAX,
     }
-}
-
-fn without_content(error: &serde_json::Error) -> String {
-    let what = match error.classify() {
-        serde_json::error::Category::Eof => "ends too early",
-        _ => "is not JSON",
-    };
-    format!("the body {what} at line {}, column {}", error.line(), error.column())
 }

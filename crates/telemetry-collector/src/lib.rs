@@ -6,6 +6,7 @@
 //!
 //! No address of a client is stored or logged, and no content of a record that was refused.
 
+mod access;
 mod answer;
 mod api;
 mod app;
@@ -13,21 +14,26 @@ mod catalogue;
 mod export;
 mod histogram;
 mod ingest;
+mod intake;
 mod maintenance;
 mod metrics;
 mod page;
 mod report;
 mod router;
 mod routes;
+mod seed;
 mod server;
 mod settings;
 mod sql;
 mod store;
 
-pub use catalogue::{CatalogueDoc, Catalogues, docker_agent};
+pub use access::{Access, IngestAccess, Secret, SecretFileError};
+pub use catalogue::{Answer, CatalogueDoc, Catalogues, docker_agent};
 pub use export::{ExportFormat, ReadError, export_folder};
+pub use intake::{Arriving, Intake, IntakeError, Taken};
 pub use maintenance::{DataFolder, Forgotten, MaintenanceError, backup};
-pub use server::{Server, StartError};
+pub use seed::Seed;
+pub use server::{Server, StartError, TlsError, TlsFiles};
 pub use settings::{Clock, DEFAULT_MIN_FREE, DEFAULT_RAW_DAYS, MIN_RAW_DAYS, Settings};
 pub use sql::{QueryAnswer, QueryFormat, QueryLimits, QueryStopped, query, schema_page};
 pub use store::OpenError;

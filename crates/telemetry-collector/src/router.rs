@@ -5,7 +5,7 @@ use std::sync::Arc;
 use axum::Router;
 use axum::extract::State;
 use axum::http::StatusCode;
-use axum::middleware::{from_fn, from_fn_with_state};
+use axum::middleware::from_fn_with_state;
 use axum::routing::{MethodRouter, get, post};
 
 use crate::api::{Operation, endpoints};
@@ -29,7 +29,7 @@ pub(crate) fn router(app: App) -> Router {
             )
         })
         .fallback(async || ApiError::new(StatusCode::NOT_FOUND, "not_found", "there is nothing at this path"))
-        .layer(from_fn(guard))
+        .layer(from_fn_with_state(app.clone(), guard))
         .layer(from_fn_with_state(requests, metrics::count))
         .with_state(app)
 }

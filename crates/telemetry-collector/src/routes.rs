@@ -2,6 +2,7 @@
 
 pub(crate) mod access;
 pub(crate) mod assets;
+mod body;
 pub(crate) mod catalogue;
 pub(crate) mod error;
 pub(crate) mod events;

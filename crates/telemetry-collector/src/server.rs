@@ -1,18 +1,30 @@
 //! Binds, serves and ends.
 //!
-//! Invariants: a connection has a deadline for its request head, there is a limit to connections, and after the signal
-//! to end everything that was acknowledged is on disk before [`Server::run`] returns.
+//! Invariants: whatever the other side may keep us waiting for has a deadline, there is a limit to connections, and
+//! after the signal to end everything that was acknowledged is on disk before [`Server::run`] returns.
+
+mod connection;
+mod tls;
 
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use axum::Router;
+use hyper::server::conn::http1;
+use hyper::service::{Service, service_fn};
 use hyper_util::rt::{TokioIo, TokioTimer};
-use hyper_util::server::graceful::GracefulShutdown;
+use hyper_util::server::graceful::{GracefulShutdown, Watcher};
 use hyper_util::service::TowerToHyperService;
-use tokio::net::TcpListener;
-use tokio::sync::{Semaphore, watch};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 use tokio::task::JoinSet;
+use tokio_rustls::TlsAcceptor;
+use uuid::Uuid;
+
+use self::connection::{Paced, Progress};
+pub use self::tls::{TlsError, TlsFiles};
 
 use crate::app::App;
 use crate::ingest::queue::{self, WriterThread};
@@ -22,9 +34,18 @@ use crate::settings::{MIN_RAW_DAYS, Settings};
 use crate::store::OpenError;
 use crate::store::sqlite::{Folder, Reader, Upkeep, UpkeepThread, Writer};
 
-const CONNECTIONS: usize = 1024;
-/// How long a request's head may take, and how long a connection may be idle: clients keep one open between events.
-const HEAD_WAIT: Duration = Duration::from_secs(60);
+/// Files that are none of the connections: the database, the log, what was there before.
+const OTHER_FILES: u64 = 128;
+/// Connections that are told that there are too many.
+const REFUSALS: usize = 64;
+/// How long a refused client has to read that, and a new one for its TLS handshake.
+const GREETING_WAIT: Duration = Duration::from_secs(10);
+/// How long a connection may be idle: clients keep one open between events.
+const IDLE_WAIT: Duration = Duration::from_secs(60);
+/// How long what was sent may stay unconfirmed before the other side is taken for gone.
+const UNCONFIRMED_WAIT: Duration = Duration::from_secs(60);
+const HEADERS: usize = 64;
+const HEAD_BYTES: usize = 16 * 1024;
 /// How long requests that are under way may take after the signal to end.
 const DRAIN: Duration = Duration::from_secs(10);
 /// A pause after `accept` failed, for instance for want of file descriptors.
@@ -36,11 +57,16 @@ const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 pub enum StartError {
     /// The address is reachable from other machines.
     #[error(
-        "{0} is not a loopback address\n  \
-         listening elsewhere needs access control (--admin-token-file, --ingest-keys-file), which this version does \
-         not have yet; listen on 127.0.0.1 or [::1] and put your own proxy in front"
+        "{address} is not a loopback address, and {missing} is missing\n  \
+         listening elsewhere needs --admin-token-file, and --ingest-keys-file or --open-ingest; \
+         without them, listen on 127.0.0.1 or [::1]"
     )]
-    NotLoopback(SocketAddr),
+    NotLoopback {
+        /// The address.
+        address: SocketAddr,
+        /// The option that is missing.
+        missing: &'static str,
+    },
     /// The address cannot be bound.
     #[error("cannot listen on {address}: {error}\n  {hint}")]
     Bind {
@@ -61,6 +87,9 @@ pub enum StartError {
     /// The store cannot be opened.
     #[error(transparent)]
     Store(#[from] OpenError),
+    /// TLS was asked for and cannot be had.
+    #[error(transparent)]
+    Tls(#[from] TlsError),
     /// A thread could not be started.
     #[error("cannot start the writer thread: {0}")]
     Thread(std::io::Error),
@@ -70,6 +99,8 @@ pub enum StartError {
 pub struct Server {
     listener: TcpListener,
     address: SocketAddr,
+    tls: Option<TlsAcceptor>,
+    connections: usize,
     app: App,
     writer: WriterThread,
     upkeep: UpkeepThread,
@@ -89,13 +120,13 @@ impl Server {
     ///
     /// Says what is wrong and what to do about it.
     pub async fn bind(settings: Settings) -> Result<Self, StartError> {
-        // What `routes/access` takes for granted.
-        if !settings.listen.ip().is_loopback() {
-            return Err(StartError::NotLoopback(settings.listen));
+        if let Some(missing) = settings.access.missing_for(settings.listen) {
+            return Err(StartError::NotLoopback { address: settings.listen, missing });
         }
         if settings.raw_days < MIN_RAW_DAYS {
             return Err(StartError::TooFewDays(settings.raw_days));
         }
+        let tls = settings.tls.as_ref().map(tls::acceptor).transpose()?;
         let bind_error = |error: std::io::Error| StartError::Bind {
             address: settings.listen,
             hint: match error.kind() {
@@ -121,8 +152,9 @@ impl Server {
             raw_days: settings.raw_days.into(),
         };
         let upkeep = UpkeepThread::start(upkeep).map_err(StartError::Thread)?;
+        let connections = settings.connections.min(room_for_connections());
         let app = App::new(queue, reader, settings, ending);
-        Ok(Self { listener, address, app, writer, upkeep, end })
+        Ok(Self { listener, address, tls, connections, app, writer, upkeep, end })
     }
 
     /// Where it listens.
@@ -131,22 +163,29 @@ impl Server {
         self.address
     }
 
+    /// Where it listens, as a URL.
+    #[must_use]
+    pub fn url(&self) -> String {
+        let scheme = if self.tls.is_some() { "https" } else { "http" };
+        format!("{scheme}://{}", self.address)
+    }
+
     /// Serves until `end` is ready, then lets what is under way finish.
     pub async fn run(self, end: impl Future<Output = ()>) {
-        let service = TowerToHyperService::new(router(self.app));
-        let mut http = hyper::server::conn::http1::Builder::new();
-        http.timer(TokioTimer::new()).header_read_timeout(HEAD_WAIT).max_buf_size(64 * 1024);
-        let connections = Arc::new(Semaphore::new(CONNECTIONS));
+        let mut http = http1::Builder::new();
+        http.timer(TokioTimer::new())
+            .header_read_timeout(IDLE_WAIT)
+            .max_headers(HEADERS)
+            .max_buf_size(HEAD_BYTES);
         let graceful = GracefulShutdown::new();
+        let serving = Serving { http, router: router(self.app), tls: self.tls };
+        let connections = Arc::new(Semaphore::new(self.connections));
+        let refusals = Arc::new(Semaphore::new(REFUSALS));
         let mut tasks = JoinSet::new();
         tokio::pin!(end);
         loop {
-            let accept = async {
-                let permit = Arc::clone(&connections).acquire_owned().await;
-                (permit, self.listener.accept().await)
-            };
-            let (permit, accepted) = tokio::select! {
-                accepted = accept => accepted,
+            let accepted = tokio::select! {
+                accepted = self.listener.accept() => accepted,
                 Some(_) = tasks.join_next() => continue,
                 () = &mut end => break,
             };
@@ -158,13 +197,11 @@ impl Server {
                     continue;
                 }
             };
-            let _ = stream.set_nodelay(true);
-            let connection = graceful.watch(http.serve_connection(TokioIo::new(stream), service.clone()));
-            tasks.spawn(async move {
-                let _permit = permit;
-                // How a client ends its connection is its own affair.
-                let _ = connection.await;
-            });
+            if let Ok(permit) = Arc::clone(&connections).try_acquire_owned() {
+                tasks.spawn(serving.clone().connection(stream, graceful.watcher(), permit));
+            } else if let Ok(permit) = Arc::clone(&refusals).try_acquire_owned() {
+                tasks.spawn(refuse(stream, permit));
+            }
         }
         drop(self.listener);
         let _ = self.end.send(true);
@@ -173,7 +210,7 @@ impl Server {
         }
         // Whatever still holds the queue would keep the writer from ending.
         tasks.shutdown().await;
-        drop(service);
+        drop(serving);
         let _ = tokio::task::spawn_blocking(move || {
             // It holds the queue, too.
             self.upkeep.join();
@@ -181,4 +218,83 @@ impl Server {
         })
         .await;
     }
+}
+
+/// What every connection is served with.
+#[derive(Clone)]
+struct Serving {
+    http: http1::Builder,
+    router: Router,
+    tls: Option<TlsAcceptor>,
+}
+
+impl Serving {
+    /// Serves a connection to its end; how a client ends it is its own affair.
+    async fn connection(self, stream: TcpStream, watcher: Watcher, _permit: OwnedSemaphorePermit) {
+        let _ = stream.set_nodelay(true);
+        let _ = rustix::net::sockopt::set_tcp_user_timeout(&stream, millis(UNCONFIRMED_WAIT));
+        match &self.tls {
+            None => self.requests(stream, watcher).await,
+            Some(tls) => {
+                if let Ok(Ok(stream)) = tokio::time::timeout(GREETING_WAIT, tls.accept(stream)).await {
+                    self.requests(stream, watcher).await;
+                }
+            }
+        }
+    }
+
+    async fn requests(&self, stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static, watcher: Watcher) {
+        let progress = Arc::new(Progress::default());
+        let stream = TokioIo::new(Paced::new(stream, Arc::clone(&progress)));
+        let router = TowerToHyperService::new(self.router.clone());
+        let service = service_fn(move |request| {
+            progress.begin();
+            let answer = router.call(request);
+            let progress = Arc::clone(&progress);
+            async move {
+                let answer = answer.await;
+                progress.end();
+                answer
+            }
+        });
+        let _ = watcher.watch(self.http.serve_connection(stream, service)).await;
+    }
+}
+
+/// Tells a client that there are too many, and waits for it to have read that.
+async fn refuse(mut stream: TcpStream, _permit: OwnedSemaphorePermit) {
+    let told = async {
+        stream.write_all(too_many().as_bytes()).await?;
+        stream.shutdown().await?;
+        // A connection that is closed with unread bytes is reset, and the answer lost.
+        let mut rest = [0; 4096];
+        while stream.read(&mut rest).await? > 0 {}
+        std::io::Result::Ok(())
+    };
+    let _ = tokio::time::timeout(GREETING_WAIT, told).await;
+}
+
+/// The answer of a server that has not read the request.
+fn too_many() -> String {
+    let message = "too many connections are open";
+    let body = serde_json::json!({
+        "error": { "code": "too_many_connections", "message": message, "request_id": Uuid::now_v7() },
+    })
+    .to_string();
+    format!(
+        "HTTP/1.1 503 Service Unavailable\r\nretry-after: 5\r\nconnection: close\r\n\
+         content-type: application/json\r\ncontent-length: {}\r\n\r\n{body}",
+        body.len()
+    )
+}
+
+/// How many connections the limit on open files leaves room for.
+fn room_for_connections() -> usize {
+    let files = rustix::process::getrlimit(rustix::process::Resource::Nofile).current;
+    let room = files.map_or(u64::MAX, |files| files.saturating_sub(OTHER_FILES).max(1));
+    usize::try_from(room).unwrap_or(usize::MAX)
+}
+
+fn millis(duration: Duration) -> u32 {
+    u32::try_from(duration.as_millis()).unwrap_or(u32::MAX)
 }

@@ -4,7 +4,9 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use crate::access::Access;
 use crate::catalogue::{CatalogueDoc, Catalogues};
+use crate::server::TlsFiles;
 
 /// Free disk space below which nothing is taken any more: 512 MiB.
 pub const DEFAULT_MIN_FREE: u64 = 512 << 20;
@@ -14,6 +16,9 @@ pub const DEFAULT_RAW_DAYS: u16 = 400;
 pub const MIN_RAW_DAYS: u16 = 45;
 /// Requests that may wait for the writer; at most 64 KiB each.
 const QUEUE: usize = 512;
+
+/// More clients than this at one moment are told to come back; the memory of so many is bounded.
+const CONNECTIONS: usize = 1024;
 
 /// Tells the time in Unix milliseconds.
 pub type Clock = Arc<dyn Fn() -> i64 + Send + Sync>;
@@ -32,8 +37,14 @@ pub struct Settings {
     pub raw_days: u16,
     /// How many requests may wait for the writer.
     pub queue: usize,
+    /// Connections at the same time; fewer if the process may not have so many files open.
+    pub connections: usize,
     /// What arriving records are checked against.
     pub catalogues: Catalogues,
+    /// Who may do what.
+    pub access: Access,
+    /// TLS, if connections are to be encrypted here and not by a proxy.
+    pub tls: Option<TlsFiles>,
     /// The time.
     pub clock: Clock,
 }
@@ -48,7 +59,10 @@ impl Settings {
             min_free: DEFAULT_MIN_FREE,
             raw_days: DEFAULT_RAW_DAYS,
             queue: QUEUE,
+            connections: CONNECTIONS,
             catalogues: Catalogues::of(catalogue),
+            access: Access::default(),
+            tls: None,
             clock: Arc::new(|| jiff::Timestamp::now().as_millisecond()),
         }
     }

@@ -7,7 +7,6 @@
 //! Invariants: an event id is stored at most once, a stored event never changes, and row ids only grow.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
 
 use serde::Serialize;
 use serde_json::Value;
@@ -75,8 +74,6 @@ pub(crate) struct Stored {
     pub(crate) duplicates: u64,
     /// Duplicates whose content differs from what is stored.
     pub(crate) conflicts: u64,
-    /// The new events as anyone may read them from now on.
-    pub(crate) rows: Vec<Arc<EventRow>>,
 }
 
 /// A stored event, in the form in which it was sent.

@@ -30,13 +30,29 @@ const ONLY_IN: [(&str, &[&str]); 18] = [
     ("ignore", &["crates/agent-runtime/src/tools/filesystem/search"]),
     ("reqwest", &["crates/agent-runtime/src/http"]),
     ("rmcp", &["crates/agent-runtime/src/tools/mcp"]),
-    ("rusqlite", &["crates/telemetry-collector/src/store/sqlite"]),
-    ("rustls", &["crates/agent-runtime/src/http", "crates/agent-telemetry/src/transport/http_enabled"]),
+    ("rusqlite", &["bench/load/src/sqlite", "crates/telemetry-collector/src/store/sqlite"]),
+    (
+        "rustls",
+        &[
+            "crates/agent-runtime/src/http",
+            "crates/agent-telemetry/src/transport/http_enabled",
+            "crates/telemetry-collector/src/cli/target",
+            "crates/telemetry-collector/src/server/tls",
+        ],
+    ),
     ("rustyline", &["crates/docker-agent/src/commands/run/prompt/line"]),
     ("serde_saphyr", &["crates/agent-runtime/src/yaml"]),
     ("signal_hook", &["xtask/src/process"]),
     ("similar", &["crates/agent-runtime/src/tools/diff"]),
-    ("ureq", &["crates/agent-telemetry/src/transport/http_enabled", "xtask/src/demo/http"]),
+    (
+        "ureq",
+        &[
+            "crates/agent-telemetry/src/transport/http_enabled",
+            "crates/telemetry-collector/src/cli/target",
+            "xtask/src/bench/collector/answers",
+            "xtask/src/demo/http",
+        ],
+    ),
 ];
 
 /// The collector's web layer: routes, what stands before them, and how errors become responses.

@@ -82,7 +82,7 @@ mod tests {
     fn the_question_stays_unless_it_is_the_bulk() {
         let system = Message::System(String::new());
         let long = "x".repeat(10_000);
-        let answer = Message::assistant(long.clone(), Vec::new());
+        let answer = Message::assistant(long, Vec::new());
         let small_question = [system.clone(), user("a"), answer.clone(), user("b")];
         assert_eq!(kept(&small_question), 1);
         let only_one = [system.clone(), user("a"), answer.clone()];

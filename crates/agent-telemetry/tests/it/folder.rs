@@ -263,9 +263,8 @@ fn p7_a_torn_line_of_the_log_takes_no_other_line_along() {
     machine.run();
     machine.flush_all();
     let log = machine.process().log();
-    let is_logged = |got: &Got| {
-        log.iter().any(|line| matches!(line, LogLine::Request { body, .. } if *body == got.body))
-    };
+    let is_logged =
+        |got: &Got| log.iter().any(|line| matches!(line, LogLine::Request { body, .. } if *body == got.body));
     let got = server.got();
     assert!(got.len() > before);
     assert!(got.iter().all(is_logged), "{log:?}");

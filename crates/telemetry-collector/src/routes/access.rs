@@ -1,17 +1,26 @@
-//! Who may talk to a collector on loopback, and what browsers are told about its answers.
+//! Who is let in, and what browsers are told about our answers.
 //!
 //! A page from elsewhere can make a browser send requests here. Two checks keep it out: the request must be addressed
-//! to a loopback name (a rebound DNS name is not one), and if it names an origin, that must be this server itself.
-//! There are no CORS headers, so nothing can be read across origins either.
+//! to a name that only this collector has (a rebound DNS name is not one), and if it names an origin, that must be this
+//! server itself. There are no CORS headers, so nothing can be read across origins either.
+//! Then ingest may need a key, and everything else but [`PUBLIC`] the admin's token.
 
-use std::net::{Ipv4Addr, Ipv6Addr};
+use std::time::Duration;
 
-use axum::extract::Request;
+use axum::extract::{Request, State};
 use axum::http::{HeaderName, HeaderValue, StatusCode, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 
 use super::error::ApiError;
+use crate::access::{Doors, Shown};
+use crate::app::App;
+use crate::catalogue::TRACK_PATH;
+
+/// What anybody may read: that the collector lives, and what it takes.
+const PUBLIC: [&str; 3] = ["/healthz", "/readyz", "/api/v1/catalogue"];
+/// How long somebody who showed a wrong secret waits for the answer.
+const WRONG_WAIT: Duration = Duration::from_millis(500);
 
 const HEADERS: [(HeaderName, &str); 7] = [
     (
@@ -26,88 +35,100 @@ const HEADERS: [(HeaderName, &str); 7] = [
     (HeaderName::from_static("cross-origin-opener-policy"), "same-origin"),
     (HeaderName::from_static("cross-origin-resource-policy"), "same-origin"),
 ];
+/// Clients that send events show nothing to anybody.
+const INGEST_HEADERS: [(HeaderName, &str); 2] =
+    [(header::X_CONTENT_TYPE_OPTIONS, "nosniff"), (header::CACHE_CONTROL, "no-store")];
 
-/// Lets in what is addressed to a loopback name by nobody or by our own pages, and sets the security headers.
-pub(crate) async fn guard(request: Request, next: Next) -> Response {
-    let mut response = match admit(&request) {
+/// Lets in who may come in, and sets the security headers.
+pub(crate) async fn guard(State(app): State<App>, request: Request, next: Next) -> Response {
+    let headers: &[_] = if request.uri().path() == TRACK_PATH { &INGEST_HEADERS } else { &HEADERS };
+    let mut response = match admit(&app, &request) {
         Ok(()) => next.run(request).await,
-        Err(refusal) => refusal.closing().into_response(),
+        Err(refusal) => refusal.answer(&app).await.closing().into_response(),
     };
-    for (name, value) in HEADERS {
-        response.headers_mut().entry(name).or_insert(HeaderValue::from_static(value));
+    for (name, value) in headers {
+        response.headers_mut().entry(name.clone()).or_insert(HeaderValue::from_static(value));
     }
     response
 }
 
-fn admit(request: &Request) -> Result<(), ApiError> {
+fn admit(app: &App, request: &Request) -> Result<(), Refusal> {
+    check_host_and_origin(&app.doors, request)?;
+    let shown = |name: HeaderName| request.headers().get(name).map(HeaderValue::as_bytes);
+    let path = request.uri().path();
+    if path == TRACK_PATH {
+        let (judged, key) = app.doors.ingest(shown(HeaderName::from_static("x-api-key")));
+        settle(judged, "a key is needed as x-api-key")?;
+        return app.doors.take(key, app.now_ms()).map_err(|seconds| too_many(seconds).into());
+    }
+    if PUBLIC.contains(&path) {
+        return Ok(());
+    }
+    settle(
+        app.doors.admin(shown(header::AUTHORIZATION)),
+        "the admin's token is needed as Authorization: Bearer",
+    )
+}
+
+fn settle(judged: Shown, needed: &'static str) -> Result<(), Refusal> {
+    let unauthorized = || ApiError::new(StatusCode::UNAUTHORIZED, "unauthorized", needed);
+    match judged {
+        Shown::Right => Ok(()),
+        Shown::Missing => Err(unauthorized().into()),
+        Shown::Wrong => Err(Refusal { error: unauthorized(), is_guess: true }),
+    }
+}
+
+/// Why somebody is not let in.
+struct Refusal {
+    error: ApiError,
+    is_guess: bool,
+}
+
+impl From<ApiError> for Refusal {
+    fn from(error: ApiError) -> Self {
+        Self { error, is_guess: false }
+    }
+}
+
+impl Refusal {
+    /// Whoever guesses has to wait, and few can guess at a time; right secrets are not held up by that.
+    async fn answer(self, app: &App) -> ApiError {
+        if self.is_guess {
+            let Ok(_permit) = app.guesses.try_acquire() else { return too_many(1) };
+            tokio::time::sleep(WRONG_WAIT).await;
+        }
+        self.error
+    }
+}
+
+fn too_many(seconds: u64) -> ApiError {
+    ApiError::too_many_requests("more requests than are taken in this time", Duration::from_secs(seconds))
+}
+
+fn check_host_and_origin(doors: &Doors, request: &Request) -> Result<(), ApiError> {
     let mut hosts = request.headers().get_all(header::HOST).iter();
     let host = hosts.next().and_then(|host| host.to_str().ok());
     let target = request.uri().authority().map(|authority| authority.as_str());
-    let wrong_host =
-        || ApiError::new(StatusCode::MISDIRECTED_REQUEST, "wrong_host", "the host must be a loopback name");
-    let Some(host) = host.filter(|host| is_loopback(host)) else { return Err(wrong_host()) };
+    let wrong_host = || {
+        let message = "the host must be a loopback name, or one that was given with --host";
+        ApiError::new(StatusCode::MISDIRECTED_REQUEST, "wrong_host", message)
+    };
+    let Some(host) = host.filter(|host| doors.hosts.admit(host)) else { return Err(wrong_host()) };
     if hosts.next().is_some() || target.is_some_and(|target| !target.eq_ignore_ascii_case(host)) {
         return Err(wrong_host());
     }
     let own = |origin: &HeaderValue| {
-        origin.to_str().is_ok_and(|origin| {
-            origin.strip_prefix("http://").is_some_and(|authority| authority.eq_ignore_ascii_case(host))
-        })
+        let Ok(origin) = origin.to_str() else { return false };
+        let authority = match doors.may_be_tls(host) {
+            true => origin.strip_prefix("https://").or_else(|| origin.strip_prefix("http://")),
+            false => origin.strip_prefix("http://"),
+        };
+        authority.is_some_and(|authority| authority.eq_ignore_ascii_case(host))
     };
     if request.headers().get_all(header::ORIGIN).iter().all(own) {
         Ok(())
     } else {
         Err(ApiError::new(StatusCode::FORBIDDEN, "foreign_origin", "pages of other origins are not let in"))
-    }
-}
-
-/// Whether `host` (a name or address, with or without a port) can only mean this machine.
-fn is_loopback(host: &str) -> bool {
-    let (name, port) = match host.strip_prefix('[').and_then(|rest| rest.split_once(']')) {
-        Some((name, rest)) => (name, rest.strip_prefix(':').or_else(|| rest.is_empty().then_some("0"))),
-        None => host.split_once(':').map_or((host, Some("0")), |(name, port)| (name, Some(port))),
-    };
-    if port.is_none_or(|port| port.parse::<u16>().is_err()) {
-        return false;
-    }
-    let bracketed = host.starts_with('[');
-    match bracketed {
-        true => name.parse::<Ipv6Addr>().is_ok_and(|address| address.is_loopback()),
-        false => {
-            name.eq_ignore_ascii_case("localhost")
-                || name.parse::<Ipv4Addr>().is_ok_and(|address| address.is_loopback())
-        }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::is_loopback;
-
-    #[test]
-    fn only_names_of_this_machine_are_loopback() {
-        for host in ["localhost", "LocalHost:80", "127.0.0.1:4380", "127.9.9.9", "[::1]", "[::1]:4380"] {
-            assert!(is_loopback(host), "{host}");
-        }
-        for host in [
-            "",
-            ":80",
-            "example.com",
-            "localhost.example.com",
-            "127.0.0.1.example.com",
-            "127.0.0.1:x",
-            "[::2]",
-            "[::1]x",
-            "::1",
-            "[127.0.0.1]",
-            "10.0.0.1",
-            "0.0.0.0",
-            "127.0.0.1@example.com",
-            "127.1",
-            "[::1",
-            "localhost:",
-        ] {
-            assert!(!is_loopback(host), "{host}");
-        }
     }
 }

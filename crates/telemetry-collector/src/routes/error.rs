@@ -45,6 +45,12 @@ impl ApiError {
         Self { retry_after: Some(retry_after), ..Self::new(StatusCode::SERVICE_UNAVAILABLE, code, message) }
     }
 
+    /// 429: the client itself should do less.
+    pub(crate) fn too_many_requests(message: impl Into<String>, retry_after: Duration) -> Self {
+        let refusal = Self::new(StatusCode::TOO_MANY_REQUESTS, "too_many_requests", message);
+        Self { retry_after: Some(retry_after), ..refusal }
+    }
+
     /// The collector is about to end.
     pub(crate) fn draining() -> Self {
         Self::unavailable("draining", "the collector is stopping", Duration::from_secs(5)).closing()
@@ -110,6 +116,9 @@ impl IntoResponse for ApiError {
         let mut response = (self.status, axum::Json(body)).into_response();
         if let Some(pause) = self.retry_after {
             response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(pause.as_secs().max(1)));
+        }
+        if self.status == StatusCode::UNAUTHORIZED {
+            response.headers_mut().insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
         }
         if self.close {
             response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));

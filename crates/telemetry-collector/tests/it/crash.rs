@@ -9,7 +9,7 @@ use serde_json::Value;
 use crate::harness::{PATIENCE, envelope, get, id, post, tool};
 use crate::process::Process;
 
-fn now() -> i64 {
+pub(crate) fn now() -> i64 {
     let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap();
     i64::try_from(now.as_millis()).unwrap()
 }
@@ -20,7 +20,7 @@ fn send(url: &str, numbers: std::ops::Range<u64>, at: i64) -> (u64, u64, usize) 
 }
 
 /// The ids of all stored events, in the order of their rows.
-fn stored(url: &str) -> Vec<String> {
+pub(crate) fn stored(url: &str) -> Vec<String> {
     let mut ids = Vec::new();
     let mut after = Value::from(0);
     loop {
@@ -52,71 +52,87 @@ fn killed_between_requests_it_keeps_what_it_acknowledged() {
     }
 }
 
-/// Clients send without a pause while the process is killed. Whatever was acknowledged is there; after every client
-/// has sent again what it has no answer for, everything is there exactly once.
+/// How often the collector is killed under load; `COLLECTOR_KILLS` says otherwise.
+const KILLS: u64 = 3;
+const CLIENTS: u64 = 4;
+const PER_REQUEST: u64 = 8;
+/// Requests that are acknowledged before the kill.
+const BEFORE: u64 = 50;
+/// Ids of a client in one round; no request has the ids of another.
+const ROUND: u64 = 100_000;
+
+/// What one client knows when the collector is gone.
+struct Outcome {
+    acknowledged: Vec<u64>,
+    /// The request that has no answer.
+    open: u64,
+}
+
+/// Clients send without a pause while the process is killed, again and again on the same folder. Whatever was
+/// acknowledged is there; after every client has sent again what it has no answer for, everything is there exactly once.
 #[test]
 fn killed_under_load_it_loses_nothing_and_doubles_nothing() {
-    const CLIENTS: u64 = 4;
-    const PER_REQUEST: u64 = 8;
+    let kills = std::env::var("COLLECTOR_KILLS").map_or(KILLS, |kills| kills.parse().unwrap());
     let folder = tempfile::tempdir().unwrap();
     let at = now();
-    let mut process = Process::start(folder.path());
-    let acknowledged_requests = AtomicU64::new(0);
+    let mut expected = BTreeSet::new();
+    for round in 0..kills {
+        let mut process = Process::start(folder.path());
+        let outcomes = until_killed(&mut process, round, at);
+        let process = Process::start(folder.path());
+        let found: BTreeSet<String> = stored(&process.url).into_iter().collect();
+        for Outcome { acknowledged, open } in &outcomes {
+            for first in acknowledged {
+                for n in *first..first + PER_REQUEST {
+                    assert!(found.contains(&id(n)), "round {round}: acknowledged event {n} is gone");
+                }
+            }
+            let (accepted, duplicates, rejected) = send(&process.url, *open..open + PER_REQUEST, at);
+            assert!(
+                matches!((accepted, duplicates, rejected), (PER_REQUEST, 0, 0) | (0, PER_REQUEST, 0)),
+                "round {round}: half a request"
+            );
+            let requests = acknowledged.iter().chain([open]);
+            expected.extend(requests.flat_map(|first| (*first..first + PER_REQUEST).map(id)));
+        }
+        let all = stored(&process.url);
+        assert_eq!(all.len(), expected.len(), "round {round}: something is there twice");
+        assert_eq!(all.into_iter().collect::<BTreeSet<_>>(), expected);
+    }
+}
+
+fn until_killed(process: &mut Process, round: u64, at: i64) -> Vec<Outcome> {
+    let answered = AtomicU64::new(0);
     let url = process.url.clone();
-    let outcomes: Vec<(Vec<u64>, u64)> = std::thread::scope(|scope| {
+    std::thread::scope(|scope| {
+        let (url, answered) = (&url, &answered);
         let clients: Vec<_> = (0..CLIENTS)
-            .map(|client| {
-                let (url, acknowledged_requests) = (&url, &acknowledged_requests);
-                scope.spawn(move || {
-                    let mut acknowledged = Vec::new();
-                    for request in 0.. {
-                        let first = client * 1_000_000 + request * PER_REQUEST;
-                        let body =
-                            envelope((first..first + PER_REQUEST).map(|n| tool(n, at, "shell", "ok", n)));
-                        let answer = ureq::post(&format!("{url}/events/v1/track"))
-                            .header("content-type", "application/json")
-                            .send(body.to_string());
-                        match answer {
-                            Ok(_) => {
-                                acknowledged.push(first);
-                                acknowledged_requests.fetch_add(1, Ordering::Relaxed);
-                            }
-                            Err(_) => return (acknowledged, first),
-                        }
-                    }
-                    unreachable!()
-                })
-            })
+            .map(|client| scope.spawn(move || send_on(url, (round * CLIENTS + client) * ROUND, at, answered)))
             .collect();
         let until = Instant::now() + PATIENCE;
-        while acknowledged_requests.load(Ordering::Relaxed) < 50 {
+        while answered.load(Ordering::Relaxed) < BEFORE {
             assert!(Instant::now() < until, "the collector does not answer");
             std::thread::yield_now();
         }
         process.child.kill().unwrap();
         process.child.wait().unwrap();
         clients.into_iter().map(|client| client.join().unwrap()).collect()
-    });
+    })
+}
 
-    let process = Process::start(folder.path());
-    let found: BTreeSet<String> = stored(&process.url).into_iter().collect();
-    for first in outcomes.iter().flat_map(|(acknowledged, _)| acknowledged) {
-        for n in *first..first + PER_REQUEST {
-            assert!(found.contains(&id(n)), "acknowledged event {n} is gone");
+/// Sends until there is no answer.
+fn send_on(url: &str, from: u64, at: i64, answered: &AtomicU64) -> Outcome {
+    let mut acknowledged = Vec::new();
+    for first in (from..).step_by(PER_REQUEST as usize) {
+        let body = envelope((first..first + PER_REQUEST).map(|n| tool(n, at, "shell", "ok", n)));
+        let answer = ureq::post(&format!("{url}/events/v1/track"))
+            .header("content-type", "application/json")
+            .send(body.to_string());
+        if answer.is_err() {
+            return Outcome { acknowledged, open: first };
         }
+        acknowledged.push(first);
+        answered.fetch_add(1, Ordering::Relaxed);
     }
-    let mut expected = BTreeSet::new();
-    for (acknowledged, unanswered) in &outcomes {
-        let (accepted, duplicates, rejected) = send(&process.url, *unanswered..unanswered + PER_REQUEST, at);
-        assert!(
-            matches!((accepted, duplicates, rejected), (PER_REQUEST, 0, 0) | (0, PER_REQUEST, 0)),
-            "half a request"
-        );
-        for first in acknowledged.iter().chain([unanswered]) {
-            expected.extend((*first..first + PER_REQUEST).map(id));
-        }
-    }
-    let all = stored(&process.url);
-    assert_eq!(all.len(), expected.len(), "something is there twice");
-    assert_eq!(all.into_iter().collect::<BTreeSet<_>>(), expected);
+    unreachable!()
 }

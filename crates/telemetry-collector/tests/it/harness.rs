@@ -20,7 +20,7 @@ pub(crate) const TODAY: &str = "2026-11-22";
 pub(crate) const PATIENCE: Duration = Duration::from_secs(30);
 
 agent_telemetry::catalogue! {
-    static CATALOGUE = {
+    pub(crate) static CATALOGUE = {
         events: [
             agent_telemetry::events::CommandEnded,
             agent_telemetry::events::SessionStarted,
@@ -172,7 +172,7 @@ pub(crate) fn post(url: &str, content_type: &str, body: &[u8]) -> Reply {
     reply(agent().post(url).header("content-type", content_type).send(body).unwrap())
 }
 
-fn reply(mut response: ureq::http::Response<ureq::Body>) -> Reply {
+pub(crate) fn reply(mut response: ureq::http::Response<ureq::Body>) -> Reply {
     let headers = response.headers().iter();
     Reply {
         status: response.status().as_u16(),

@@ -22,7 +22,12 @@ pub(crate) struct Process {
 
 impl Process {
     pub(crate) fn start(data: &Path) -> Self {
-        let mut child = program()
+        Self::started_by(program(), data)
+    }
+
+    /// Started by `command`, which is the collector or ends with becoming it.
+    pub(crate) fn started_by(mut command: Command, data: &Path) -> Self {
+        let mut child = command
             .args(["serve", "--listen", "127.0.0.1:0", "--min-free", "0", "--data"])
             .arg(data)
             .spawn()
@@ -49,7 +54,7 @@ impl Drop for Process {
     }
 }
 
-fn wait(child: &mut Child) -> ExitStatus {
+pub(crate) fn wait(child: &mut Child) -> ExitStatus {
     let until = Instant::now() + PATIENCE;
     loop {
         match child.try_wait().unwrap() {
@@ -61,7 +66,7 @@ fn wait(child: &mut Child) -> ExitStatus {
 }
 
 /// Runs it to its end: exit code and stderr.
-fn run(args: &[&str]) -> (i32, String) {
+pub(crate) fn run(args: &[&str]) -> (i32, String) {
     let mut child = program().args(args).spawn().unwrap();
     let status = wait(&mut child);
     let mut stderr = String::new();

@@ -1,6 +1,5 @@
 //! Conversations that are kept: every new one in a file of its own, an old one continued with `--session`.
 
-use std::path::PathBuf;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use agent_runtime::Conversation;
@@ -21,7 +20,7 @@ pub(crate) fn sessions(startup: &Startup) -> Option<Sessions> {
 pub(super) fn begin(conversation: &mut Conversation, args: &RunArgs, startup: &Startup) {
     let Some(sessions) = sessions(startup) else { return };
     let folder = args.working_dir.clone().or_else(|| std::env::current_dir().ok());
-    let header = Header::new(conversation.agent().name(), now_ms(), folder.unwrap_or_else(PathBuf::new))
+    let header = Header::new(conversation.agent().name(), now_ms(), folder.unwrap_or_default())
         .agent_file(args.agent_file.display().to_string());
     if let Err(error) = conversation.store_in(sessions, &header) {
         output::note(format_args!("this conversation is not kept: {error}"));

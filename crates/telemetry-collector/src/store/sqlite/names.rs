@@ -4,7 +4,7 @@
 //! ever too small; after a rollback the writer forgets its own ([`Numbers::forget`]).
 //! A client cannot fill the dictionary: beyond [`NEW_NAMES_PER_DAY`] of one kind, a new name becomes [`OTHER`].
 
-use std::collections::HashMap;
+use std::collections::HashMap as StdMap;
 use std::hash::Hash;
 use std::sync::Arc;
 
@@ -18,6 +18,9 @@ use crate::store::Day;
 pub(super) const NEW_NAMES_PER_DAY: u64 = 2_000;
 /// Stands for names beyond the daily limit.
 pub(super) const OTHER: &str = "other";
+
+/// Names and ids come from clients, so hashes are seeded; they are looked up a dozen times an event, so they are fast.
+pub(super) type HashMap<K, V> = StdMap<K, V, foldhash::quality::RandomState>;
 
 const CACHED: usize = 100_000;
 
@@ -44,18 +47,21 @@ impl Numbers {
 pub(super) struct Numbering<'a> {
     conn: &'a Connection,
     numbers: &'a mut Numbers,
-    day: Day,
     /// Kinds of names that went beyond the limit, once per occurrence.
     pub(super) capped: Vec<&'static str>,
 }
 
 impl<'a> Numbering<'a> {
-    pub(super) fn new(conn: &'a Connection, numbers: &'a mut Numbers, day: Day) -> Self {
-        if numbers.day != day {
-            numbers.day = day;
-            numbers.fresh.clear();
+    pub(super) fn new(conn: &'a Connection, numbers: &'a mut Numbers) -> Self {
+        Self { conn, numbers, capped: Vec::new() }
+    }
+
+    /// Sets the day to which new names count.
+    pub(super) fn arrived_on(&mut self, day: Day) {
+        if self.numbers.day != day {
+            self.numbers.day = day;
+            self.numbers.fresh.clear();
         }
-        Self { conn, numbers, day, capped: Vec::new() }
     }
 
     /// The number of an installation that had an event on `day`; its first day becomes the earliest one told.
@@ -87,7 +93,7 @@ impl<'a> Numbering<'a> {
 
     fn insert(&self, kind: &str, name: &str) -> rusqlite::Result<i64> {
         let sql = "INSERT INTO dict (kind, name, first_day) VALUES (?1, ?2, ?3)";
-        self.conn.prepare_cached(sql)?.execute((kind, name, self.day))?;
+        self.conn.prepare_cached(sql)?.execute((kind, name, self.numbers.day))?;
         Ok(self.conn.last_insert_rowid())
     }
 
@@ -97,7 +103,7 @@ impl<'a> Numbering<'a> {
             Some(count) => *count,
             None => self.conn.query_row(
                 "SELECT count(*) FROM dict WHERE kind = ?1 AND first_day = ?2",
-                (kind, self.day),
+                (kind, self.numbers.day),
                 |row| row.get(0),
             )?,
         };

@@ -310,6 +310,11 @@ impl RowQuery {
     pub(super) fn by_event_id() -> Self {
         Self::new("WHERE e.event_id = ?1")
     }
+
+    /// From a row on.
+    pub(super) fn since() -> Self {
+        Self::new("WHERE e.id >= ?1 ORDER BY e.id")
+    }
 }
 
 /// The event that a query selects, if there is one.
@@ -321,7 +326,8 @@ pub(super) fn read_row(
     Ok(read_rows(query, [event_id.as_bytes().as_slice()], names)?.pop())
 }
 
-fn read_rows(
+/// The events that a query selects.
+pub(super) fn read_rows(
     query: &RowQuery,
     params: impl rusqlite::Params,
     names: &mut Naming<'_>,

@@ -4,19 +4,18 @@
 //! the first event with an id stays; counters are raised in the same transaction as the rows they count.
 //! A duplicate leaves no trace but its count: no name and no session is created for it.
 
-use std::collections::HashMap;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use rusqlite::{Connection, OptionalExtension, TransactionBehavior};
+use rusqlite::{CachedStatement, Connection, OptionalExtension, TransactionBehavior};
 
 use super::codec::{Intern, as_sent};
 use super::columns::{self, Packed};
-use super::names::{KnownNames, Naming, Numbering, Numbers, OTHER};
+use super::names::{HashMap, KnownNames, Naming, Numbering, Numbers, OTHER};
 use super::open::Folder;
-use super::read::{RowQuery, read_row};
+use super::read::{RowQuery, read_row, read_rows};
 use crate::catalogue::{CheckedValue, ClientCounters};
-use crate::store::{Batch, Day, EventRow, NewEvent, OpenError, StoreError, Stored, day_of};
+use crate::store::{Batch, Day, EventRow, NewEvent, OpenError, StoreError, Stored, UnixMs, day_of};
 
 const ENV_NAMES: [(&str, &str); 5] = [
     ("version", "version"),
@@ -31,13 +30,18 @@ const NO_SCHEMA: i64 = -1;
 #[derive(Debug)]
 pub(crate) struct Writer {
     pub(super) conn: Connection,
-    pub(super) folder: Arc<Folder>,
+    /// Keeps the folder locked.
+    _folder: Arc<Folder>,
+    directory: PathBuf,
     min_free: u64,
     numbers: Numbers,
     known: KnownNames,
     envs: HashMap<[i64; 7], i64>,
     insert: String,
     by_id: RowQuery,
+    since: RowQuery,
+    /// The first row of the last commit, if it has one.
+    first_new: Option<i64>,
 }
 
 impl Writer {
@@ -46,23 +50,31 @@ impl Writer {
         let conn = folder.writer()?;
         Ok(Self {
             conn,
-            folder,
+            directory: folder.database.parent().map(PathBuf::from).unwrap_or_default(),
+            _folder: folder,
             min_free,
             numbers: Numbers::default(),
             known: KnownNames::default(),
-            envs: HashMap::new(),
+            envs: HashMap::default(),
             insert: insert_statement(),
             by_id: RowQuery::by_event_id(),
+            since: RowQuery::since(),
+            first_new: None,
         })
     }
 
     /// Stores batches together, durably; the results are in their order.
     pub(crate) fn commit(&mut self, batches: &[Batch]) -> Result<Vec<Stored>, StoreError> {
-        check_free_space(&self.directory(), self.min_free)?;
+        self.first_new = None;
+        check_free_space(&self.directory, self.min_free)?;
         self.store_all(batches).map_err(|error| {
             self.forget_numbers();
             match error.sqlite_error_code() {
                 Some(rusqlite::ErrorCode::DiskFull) => StoreError::DiskLow { min_free: self.min_free },
+                Some(rusqlite::ErrorCode::SystemIoFailure) => StoreError::Failed(format!(
+                    "cannot write to {}: {error}; see whether the disk is full or broken, or files have a limit",
+                    self.directory.display()
+                )),
                 _ => StoreError::Failed(format!("commit failed: {error}")),
             }
         })
@@ -77,27 +89,33 @@ impl Writer {
 
     fn store_all(&mut self, batches: &[Batch]) -> rusqlite::Result<Vec<Stored>> {
         let tx = self.conn.transaction_with_behavior(TransactionBehavior::Immediate)?;
-        let mut counts = Counts::default();
-        let mut results = Vec::with_capacity(batches.len());
-        for batch in batches {
+        let (results, counts, first_new) = {
             let mut group = Group {
                 conn: &tx,
-                numbers: Numbering::new(&tx, &mut self.numbers, day_of(batch.received_ms)),
+                probe: tx.prepare_cached("SELECT 1 FROM event WHERE event_id = ?1")?,
+                insert: tx.prepare_cached(&self.insert)?,
+                numbers: Numbering::new(&tx, &mut self.numbers),
                 known: &mut self.known,
                 envs: &mut self.envs,
-                counts: &mut counts,
-                insert: &self.insert,
+                counts: Counts::default(),
                 by_id: &self.by_id,
+                first_new: None,
             };
-            results.push(group.store(batch)?);
-        }
+            let results = batches.iter().map(|batch| group.store(batch)).collect::<rusqlite::Result<_>>()?;
+            (results, group.counts, group.first_new)
+        };
         counts.save(&tx)?;
         tx.commit()?;
+        self.first_new = first_new;
         Ok(results)
     }
 
-    fn directory(&self) -> PathBuf {
-        self.folder.database.parent().map(PathBuf::from).unwrap_or_default()
+    /// The new events of the last commit as anyone may read them, in the order of their rows.
+    pub(crate) fn newly_stored(&mut self) -> Result<Vec<EventRow>, StoreError> {
+        let Some(first) = self.first_new else { return Ok(Vec::new()) };
+        let names = &mut Naming { conn: &self.conn, known: &mut self.known };
+        read_rows(&self.since, [first], names)
+            .map_err(|error| StoreError::Failed(format!("read failed: {error}")))
     }
 
     /// Moves the write-ahead log into the database; for an orderly end.
@@ -117,42 +135,45 @@ pub(crate) fn check_free_space(folder: &std::path::Path, min_free: u64) -> Resul
     }
 }
 
+/// What one transaction works with.
 struct Group<'a> {
     conn: &'a Connection,
+    probe: CachedStatement<'a>,
+    insert: CachedStatement<'a>,
     numbers: Numbering<'a>,
     known: &'a mut KnownNames,
     envs: &'a mut HashMap<[i64; 7], i64>,
-    counts: &'a mut Counts,
-    insert: &'a str,
+    counts: Counts,
     by_id: &'a RowQuery,
+    first_new: Option<i64>,
 }
 
 impl Group<'_> {
     fn store(&mut self, batch: &Batch) -> rusqlite::Result<Stored> {
         let day = day_of(batch.received_ms);
+        self.numbers.arrived_on(day);
         let mut stored = Stored::default();
+        let (mut late, mut clock_off) = (0, 0);
         for event in &batch.events {
-            let names = &mut Naming { conn: self.conn, known: self.known };
-            if let Some(first) = read_row(self.by_id, event.event_id, names)? {
+            if self.probe.exists([event.event_id.as_bytes().as_slice()])? {
                 stored.duplicates += 1;
-                self.counts.raise(day, "duplicate", "", 0, 0);
-                if !same_content(&first, event) {
-                    stored.conflicts += 1;
-                    self.counts.raise(day, "conflict", "", 0, 0);
-                }
+                stored.conflicts += u64::from(!self.is_stored_alike(event)?);
                 continue;
             }
-            let (row, version) = self.insert(event)?;
+            let version = self.insert(event)?;
             stored.accepted += 1;
-            stored.rows.push(Arc::new(row));
-            self.counts.raise(day, "accepted", "", 0, 0);
-            if i64::try_from(event.timestamp_ms).is_ok_and(|at| day > day_of(at)) {
-                self.counts.raise(day, "late", "", 0, 0);
-            }
-            if event.clock_off {
-                self.counts.raise(day, "clock_off", "", 0, 0);
-            }
+            late += u64::from(day > day_of(timestamp_ms(event)));
+            clock_off += u64::from(event.clock_off);
             self.count_dropped(day, event, version)?;
+        }
+        for (fate, n) in [
+            ("accepted", stored.accepted),
+            ("duplicate", stored.duplicates),
+            ("conflict", stored.conflicts),
+            ("late", late),
+            ("clock_off", clock_off),
+        ] {
+            self.counts.raise_by(n, day, fate, "", 0, 0);
         }
         for refused in &batch.refused {
             let version = self.numbers.intern("version", &refused.version)?;
@@ -171,10 +192,14 @@ impl Group<'_> {
         Ok(stored)
     }
 
+    fn is_stored_alike(&mut self, event: &NewEvent) -> rusqlite::Result<bool> {
+        let names = &mut Naming { conn: self.conn, known: self.known };
+        let first = read_row(self.by_id, event.event_id, names)?;
+        Ok(first.is_some_and(|first| same_content(&first, event)))
+    }
+
     fn count_dropped(&mut self, day: Day, event: &NewEvent, version: i64) -> rusqlite::Result<()> {
-        for _ in 0..event.dropped {
-            self.counts.raise(day, "dropped", "", 0, version);
-        }
+        self.counts.raise_by(event.dropped as u64, day, "dropped", "", 0, version);
         for property in &event.unknown {
             let property = self.numbers.intern("property", property)?;
             self.counts.raise(day, "dropped_property", "", property, version);
@@ -182,10 +207,9 @@ impl Group<'_> {
         Ok(())
     }
 
-    /// Returns the row as readers will see it, and its client version.
-    fn insert(&mut self, event: &NewEvent) -> rusqlite::Result<(EventRow, i64)> {
-        let timestamp_ms = i64::try_from(event.timestamp_ms).unwrap_or(i64::MAX);
-        let capped = self.numbers.capped.len();
+    /// Returns the client's version.
+    fn insert(&mut self, event: &NewEvent) -> rusqlite::Result<i64> {
+        let timestamp_ms = timestamp_ms(event);
         let (env, version) = self.env(event)?;
         let install = match event.properties.get("user_uuid") {
             Some(CheckedValue::Uuid(id)) => self.numbers.install_number(*id, day_of(timestamp_ms))?,
@@ -197,7 +221,6 @@ impl Group<'_> {
             None => 0,
         };
         let packed = Packed::new(&event.properties, in_env_or_install, &mut self.numbers)?;
-        let mut statement = self.conn.prepare_cached(self.insert)?;
         let fixed: [&dyn rusqlite::ToSql; 7] = [
             &event.event_id.as_bytes().as_slice(),
             &timestamp_ms,
@@ -209,14 +232,10 @@ impl Group<'_> {
         ];
         let packed_params = packed.ints.iter().map(|value| value as &dyn rusqlite::ToSql);
         let blobs = [&packed.flags, &packed.errors, &packed.extra].map(|blob| blob as &dyn rusqlite::ToSql);
-        statement.execute(rusqlite::params_from_iter(fixed.into_iter().chain(packed_params).chain(blobs)))?;
-        let row = if self.numbers.capped.len() == capped {
-            as_stored(event, self.conn.last_insert_rowid())
-        } else {
-            let names = &mut Naming { conn: self.conn, known: self.known };
-            read_row(self.by_id, event.event_id, names)?.ok_or(rusqlite::Error::QueryReturnedNoRows)?
-        };
-        Ok((row, version))
+        let params = fixed.into_iter().chain(packed_params).chain(blobs);
+        self.insert.execute(rusqlite::params_from_iter(params))?;
+        self.first_new.get_or_insert_with(|| self.conn.last_insert_rowid());
+        Ok(version)
     }
 
     fn env(&mut self, event: &NewEvent) -> rusqlite::Result<(i64, i64)> {
@@ -253,8 +272,7 @@ impl Group<'_> {
         let first = events.first();
         let install = match first.and_then(|event| Some((event, event.properties.get("user_uuid")?))) {
             Some((event, CheckedValue::Uuid(id))) => {
-                let at = i64::try_from(event.timestamp_ms).unwrap_or(i64::MAX);
-                self.numbers.install_number(*id, day_of(at))?
+                self.numbers.install_number(*id, day_of(timestamp_ms(event)))?
             }
             _ => 0,
         };
@@ -303,6 +321,10 @@ fn env_number(value: &CheckedValue) -> Option<i64> {
     }
 }
 
+fn timestamp_ms(event: &NewEvent) -> UnixMs {
+    i64::try_from(event.timestamp_ms).unwrap_or(i64::MAX)
+}
+
 fn as_stored(event: &NewEvent, row: i64) -> EventRow {
     let mut properties: serde_json::Map<_, _> =
         event.properties.iter().map(|(property, value)| (property.clone(), as_sent(value))).collect();
@@ -313,7 +335,7 @@ fn as_stored(event: &NewEvent, row: i64) -> EventRow {
         row,
         event_id: event.event_id,
         event: event.event.clone(),
-        event_timestamp: i64::try_from(event.timestamp_ms).unwrap_or(i64::MAX),
+        event_timestamp: timestamp_ms(event),
         source: event.source.clone(),
         properties,
     }
@@ -346,19 +368,33 @@ fn insert_statement() -> String {
 
 /// Numbers of arrivals by (day, fate, code, property, version), added up before they are written.
 #[derive(Debug, Default)]
-struct Counts(HashMap<(Day, &'static str, &'static str, i64, i64), i64>);
+struct Counts(HashMap<(Day, &'static str, &'static str, i64, i64), u64>);
 
 impl Counts {
     fn raise(&mut self, day: Day, fate: &'static str, code: &'static str, property: i64, version: i64) {
-        *self.0.entry((day, fate, code, property, version)).or_default() += 1;
+        self.raise_by(1, day, fate, code, property, version);
     }
 
-    fn save(self, conn: &Connection) -> rusqlite::Result<()> {
+    fn raise_by(
+        &mut self,
+        n: u64,
+        day: Day,
+        fate: &'static str,
+        code: &'static str,
+        property: i64,
+        version: i64,
+    ) {
+        if n > 0 {
+            *self.0.entry((day, fate, code, property, version)).or_default() += n;
+        }
+    }
+
+    fn save(&self, conn: &Connection) -> rusqlite::Result<()> {
         let sql = "INSERT INTO ingest_count (day, fate, code, property, version, n)
             VALUES (?1, ?2, ?3, ?4, ?5, ?6)
             ON CONFLICT (day, fate, code, property, version) DO UPDATE SET n = n + excluded.n";
         let mut statement = conn.prepare_cached(sql)?;
-        for ((day, fate, code, property, version), n) in self.0 {
+        for ((day, fate, code, property, version), n) in &self.0 {
             statement.execute((day, fate, code, property, version, n))?;
         }
         Ok(())
