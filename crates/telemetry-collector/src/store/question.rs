@@ -300,7 +300,7 @@ pub(crate) struct Cohort {
 pub(crate) struct Arrival {
     pub(crate) day: Day,
     /// `accepted`, `duplicate`, `conflict`, `rejected`, `rejected_property`, `dropped`, `dropped_property`,
-    /// `capped_name`.
+    /// `capped_name`; of the accepted ones also `late` (the event is of an earlier day) and `clock_off`.
     pub(crate) fate: String,
     /// Why, for `rejected` and `rejected_property`; the kind of name for `capped_name`; else empty.
     pub(crate) code: String,
