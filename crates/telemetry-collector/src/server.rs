@@ -17,7 +17,7 @@ use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::server::graceful::{GracefulShutdown, Watcher};
 use hyper_util::service::TowerToHyperService;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::{TcpListener, TcpSocket, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 use tokio::task::JoinSet;
 use tokio_rustls::TlsAcceptor;
@@ -36,6 +36,8 @@ use crate::store::sqlite::{Folder, Reader, Upkeep, UpkeepThread, Writer};
 
 /// Files that are none of the connections: the database, the log, what was there before.
 const OTHER_FILES: u64 = 128;
+/// Connections that the system keeps until they are accepted.
+const NOT_YET_ACCEPTED: u32 = 1024;
 /// Connections that are told that there are too many.
 const REFUSALS: usize = 64;
 /// How long a refused client has to read that, and a new one for its TLS handshake.
@@ -137,7 +139,7 @@ impl Server {
             },
             error,
         };
-        let listener = TcpListener::bind(settings.listen).await.map_err(bind_error)?;
+        let listener = listen(settings.listen).map_err(bind_error)?;
         let address = listener.local_addr().map_err(bind_error)?;
         let folder = Arc::new(Folder::open(&settings.data)?);
         let writer = Writer::open(Arc::clone(&folder), settings.min_free)?;
@@ -218,6 +220,15 @@ impl Server {
         })
         .await;
     }
+}
+
+/// Listens like [`TcpListener::bind`], but leaves room for a crowd: a client that finds none tries again only after a
+/// second.
+fn listen(address: SocketAddr) -> std::io::Result<TcpListener> {
+    let socket = if address.is_ipv4() { TcpSocket::new_v4() } else { TcpSocket::new_v6() }?;
+    socket.set_reuseaddr(true)?;
+    socket.bind(address)?;
+    socket.listen(NOT_YET_ACCEPTED)
 }
 
 /// What every connection is served with.

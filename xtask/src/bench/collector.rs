@@ -20,9 +20,10 @@ use crate::demo::collector::Collector;
 use crate::process::{self, Interrupt};
 use crate::{terminal, workspace};
 
-/// Clients that send one event a request, and those that send batches.
-const SINGLE_CLIENTS: u64 = 64;
-const BATCH_CLIENTS: u64 = 16;
+/// Clients that send one event a request, and those that send batches: enough that a slow disk does not leave them all
+/// waiting for one commit.
+const SINGLE_CLIENTS: u64 = 256;
+const BATCH_CLIENTS: u64 = 32;
 const BATCH: u64 = 64;
 /// The limits that the table names.
 const RATIO: f64 = 0.4;

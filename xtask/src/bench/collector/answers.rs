@@ -15,7 +15,7 @@ const DAYS: u64 = 90;
 /// The last day of the made-up events: any fixed one does.
 const FIRST_AND_LAST: (&str, &str) = ("2026-08-03", "2026-10-31");
 /// What a made-up installation records a day, on average.
-const EVENTS_PER_INSTALL_DAY: u64 = 8;
+const EVENTS_PER_INSTALL_DAY: u64 = 7;
 const ANSWERS: [&str; 8] =
     ["summary", "commands", "tools", "models", "sessions", "adoption", "retention", "health"];
 const FILTERS: &str = "&version=1.5.0&os=linux&arch=amd64&caller=ci";
