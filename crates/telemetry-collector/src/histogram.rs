@@ -27,6 +27,14 @@ pub(crate) struct Histogram {
     total: u64,
 }
 
+/// Counts of buckets, each once.
+impl FromIterator<(u16, u64)> for Histogram {
+    fn from_iter<I: IntoIterator<Item = (u16, u64)>>(buckets: I) -> Self {
+        let counts = BTreeMap::from_iter(buckets);
+        Self { total: counts.values().sum(), counts }
+    }
+}
+
 impl Histogram {
     /// Adds a bucket's count.
     pub(crate) fn add_many(&mut self, bucket: u16, count: u64) {

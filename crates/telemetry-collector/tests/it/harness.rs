@@ -59,7 +59,7 @@ impl Collector {
             let runtime =
                 tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
             runtime.block_on(async {
-                let server = Server::bind(settings).await.unwrap();
+                let server = bound(settings).await;
                 ready.send(server.address()).unwrap();
                 server.run(async { drop(stopped.await) }).await;
             });
@@ -106,6 +106,22 @@ impl Collector {
         let reply = self.get(&format!("/api/v1/summary{query}"));
         assert_eq!(reply.status, 200, "{}", reply.body);
         reply.json()
+    }
+}
+
+/// A process that another test is starting has a copy of every open file, and so of a lock that was just given up,
+/// until its program runs.
+async fn bound(settings: Settings) -> Server {
+    let until = std::time::Instant::now() + PATIENCE;
+    loop {
+        match Server::bind(settings.clone()).await {
+            Ok(server) => return server,
+            Err(error) if error.to_string().contains("is using the data folder") => {
+                assert!(std::time::Instant::now() < until, "{error}");
+                tokio::task::yield_now().await;
+            }
+            Err(error) => panic!("{error}"),
+        }
     }
 }
 

@@ -1,10 +1,19 @@
 //! Sets of installations, as small as the fewer of a list and a bitmap.
+//!
+//! Numbers are collected in a list and taken in many at once: a question fills hundreds of sets in turn, and a bitmap is
+//! fast only while it is in the processor's cache.
+
+/// How many numbers a set with a bitmap collects.
+const COLLECTED: usize = 1 << 10;
 
 /// A set of numbers that come mostly in order.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Installs {
-    /// Unsorted, with repetitions; empty once there are `bits`.
+    /// Unsorted, with repetitions.
     few: Vec<u32>,
+    /// How long `few` may become.
+    most: usize,
+    /// Empty while the list alone is smaller.
     bits: Vec<u64>,
     last: Option<u32>,
 }
@@ -16,41 +25,32 @@ impl Installs {
             return;
         }
         self.last = Some(install);
-        if !self.bits.is_empty() {
-            return self.set(install);
-        }
-        if self.few.len() == self.few.capacity() {
-            self.make_room();
-        }
-        match self.bits.is_empty() {
-            true => self.few.push(install),
-            false => self.set(install),
+        self.few.push(install);
+        if self.few.len() > self.most {
+            self.take_in();
         }
     }
 
-    fn make_room(&mut self) {
-        self.tidy();
-        let highest = self.few.last().copied().unwrap_or(0);
-        if self.few.len() > 64 && self.few.len() > highest as usize / 32 {
-            for install in std::mem::take(&mut self.few) {
-                self.set(install);
+    /// Makes room in the list.
+    fn take_in(&mut self) {
+        if self.bits.is_empty() {
+            self.few.sort_unstable();
+            self.few.dedup();
+            let highest = self.few.last().copied().unwrap_or(0) as usize;
+            if self.few.len() < 64 || self.few.len() <= highest / 32 {
+                self.most = (2 * self.few.len()).max(64);
+                return;
             }
-        } else if self.few.len() * 2 > self.few.capacity() {
-            self.few.reserve(self.few.len().max(4));
+            self.bits.resize(highest / 64 + 1, 0);
+            self.most = COLLECTED;
         }
-    }
-
-    fn tidy(&mut self) {
-        self.few.sort_unstable();
-        self.few.dedup();
-    }
-
-    fn set(&mut self, install: u32) {
-        let word = install as usize / 64;
-        if word >= self.bits.len() {
-            self.bits.resize((word + 1).next_power_of_two(), 0);
+        for install in self.few.drain(..) {
+            let word = install as usize / 64;
+            if word >= self.bits.len() {
+                self.bits.resize((word + 1).next_power_of_two(), 0);
+            }
+            self.bits[word] |= 1 << (install % 64);
         }
-        self.bits[word] |= 1 << (install % 64);
     }
 
     pub(super) fn merge(&mut self, mut other: Self) {
@@ -67,7 +67,7 @@ impl Installs {
     }
 
     pub(super) fn len(&mut self) -> u64 {
-        self.tidy();
+        self.take_in();
         self.few.len() as u64 + self.bits.iter().map(|bits| u64::from(bits.count_ones())).sum::<u64>()
     }
 }

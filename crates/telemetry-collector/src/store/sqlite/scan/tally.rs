@@ -9,7 +9,7 @@ use std::sync::Arc;
 use rusqlite::{Connection, OptionalExtension};
 
 use super::installs::Installs;
-use super::slots::{Buckets, Known};
+use super::slots::{Buckets, Known, NO_SLOT};
 use crate::answer::range::Range;
 use crate::store::Day;
 use crate::store::question::{Cell, Group, Key, Question, Sum};
@@ -186,19 +186,19 @@ impl Tally {
                 *sum = sum.saturating_add(*value);
             }
         }
+        let mut values: Vec<u32> = Vec::with_capacity(pick.len());
         if let Some(column) = bucket {
-            values.clear();
-            column.gather(&pick, &mut values, |value| value);
+            column.gather(&pick, &mut values, |value| value as u32);
             for (slot, raised) in slots.iter().zip(&values).filter(|(_, raised)| **raised > 0) {
                 self.buckets.add(*slot, *raised as usize, 1);
             }
         }
         if let Some(coded) = install {
             values.clear();
-            coded.places.gather(&pick, &mut values, |place| coded.values[place as usize]);
+            coded.places.gather(&pick, &mut values, |place| coded.values[place as usize] as u32);
             self.installs.resize_with(self.counts.len(), Installs::default);
             for (slot, install) in slots.iter().zip(&values).filter(|(_, install)| **install > 0) {
-                self.installs[*slot as usize].insert(*install as u32);
+                self.installs[*slot as usize].insert(*install);
             }
         }
         Ok(())
@@ -214,52 +214,24 @@ impl Tally {
     ) -> Vec<u32> {
         let sizes = dimensions.iter().map(|dimension| dimension.meaning.len() as u64);
         let combinations = sizes.fold(1_u64, u64::saturating_mul);
-        let mut combined = vec![0_u64; count];
-        for dimension in dimensions {
-            let size = dimension.meaning.len() as u64;
-            for (all, place) in combined.iter_mut().zip(&dimension.places) {
-                *all = all.wrapping_mul(size).wrapping_add(u64::from(*place));
-            }
-        }
-        // Two combinations must not look alike; with so many values nothing is combined.
-        if combinations == u64::MAX {
-            return self.slots_one_by_one(plan, dimensions, days, count);
-        }
-        let mut slots = Vec::with_capacity(count);
+        // Each fact's combination first, then its slot.
+        let mut slots = combined(dimensions, count);
         let mut known = std::mem::take(&mut self.known);
         known.prepare(combinations);
         let mut start = 0;
         for (day, end) in runs(plan, days, count) {
-            for (at, combination) in (start..).zip(&combined[start..end]) {
-                slots.push(match known.slot(*combination) {
-                    Some(slot) => slot,
-                    None => {
-                        let slot = self.slot(plan, dimensions, day, at);
-                        known.keep(*combination, slot);
-                        slot
-                    }
-                });
+            for (at, slot) in (start..).zip(&mut slots[start..end]) {
+                let combination = *slot;
+                *slot = known.slot(combination);
+                if *slot == NO_SLOT {
+                    *slot = self.slot(plan, dimensions, day, at);
+                    known.keep(combination, *slot);
+                }
             }
             start = end;
             known.forget();
         }
         self.known = known;
-        slots
-    }
-
-    fn slots_one_by_one(
-        &mut self,
-        plan: &Plan<'_>,
-        dimensions: &[Dimension],
-        days: &[(u64, usize)],
-        count: usize,
-    ) -> Vec<u32> {
-        let mut start = 0;
-        let mut slots = Vec::with_capacity(count);
-        for (day, end) in runs(plan, days, count) {
-            slots.extend((start..end).map(|at| self.slot(plan, dimensions, day, at)));
-            start = end;
-        }
         slots
     }
 
@@ -300,9 +272,7 @@ impl Tally {
                 *sum = sum.saturating_add(other.sums[from * plan.sums() + at]);
             }
         }
-        for (slot, raised, count) in other.buckets.all() {
-            self.buckets.add(moved[slot as usize], raised, count);
-        }
+        self.buckets.merge(std::mem::take(&mut other.buckets), &moved);
         self.installs.resize_with(self.counts.len(), Installs::default);
         for (to, installs) in moved.into_iter().zip(other.installs) {
             self.installs[to as usize].merge(installs);
@@ -323,11 +293,30 @@ impl Tally {
                 ..Group::default()
             };
         }
-        for (slot, raised, count) in self.buckets.all() {
-            groups[slot as usize].durations.add_many((raised - 1) as u16, count);
+        for (group, durations) in groups.iter_mut().zip(self.buckets.histograms(self.counts.len())) {
+            group.durations = durations;
         }
         Ok(groups)
     }
+}
+
+/// A number for each fact that is the same for the same values.
+///
+/// With 4,294,967,296 combinations or more, facts get a number each: two combinations must not look alike.
+fn combined(dimensions: &[Dimension], count: usize) -> Vec<u32> {
+    let sizes = dimensions.iter().map(|dimension| dimension.meaning.len() as u64);
+    if sizes.fold(1_u64, u64::saturating_mul) > u64::from(u32::MAX) {
+        return (0..count as u32).collect();
+    }
+    let Some((first, others)) = dimensions.split_first() else { return vec![0; count] };
+    let mut combined = first.places.clone();
+    for dimension in others {
+        let size = dimension.meaning.len() as u32;
+        for (all, place) in combined.iter_mut().zip(&dimension.places) {
+            *all = *all * size + place;
+        }
+    }
+    combined
 }
 
 /// The facts that pass, and the days they are of: each with the place after its last picked fact.

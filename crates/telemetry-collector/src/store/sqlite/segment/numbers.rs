@@ -183,7 +183,8 @@ fn opened(bytes: &[u8], mark: u64) -> Result<&[u8], Damaged> {
 
 /// Tells apart what an accident can make of bytes; not meant against an adversary, who could write both.
 ///
-/// Each step is a bijection of the state, so that one changed word always changes the sum.
+/// Each step is a bijection of the state, so that one changed word always changes the sum. Four states take turns,
+/// because a processor can work on them at the same time.
 pub(super) fn checksum(bytes: &[u8], mark: u64) -> u64 {
     const ODD: u64 = 0x9e37_79b9_7f4a_7c15;
     let mix = |sum: u64, word: u64| {
@@ -191,11 +192,18 @@ pub(super) fn checksum(bytes: &[u8], mark: u64) -> u64 {
         sum ^ (sum >> 29)
     };
     let (words, rest) = bytes.as_chunks::<8>();
-    let start = mix(mark, bytes.len() as u64);
-    let sum = words.iter().fold(start, |sum, word| mix(sum, u64::from_le_bytes(*word)));
+    let (turns, words) = words.as_chunks::<4>();
+    let mut sums = [mark, 1, 2, 3];
+    for turn in turns {
+        for (sum, word) in sums.iter_mut().zip(turn) {
+            *sum = mix(*sum, u64::from_le_bytes(*word));
+        }
+    }
     let mut last = [0; 8];
     last[..rest.len()].copy_from_slice(rest);
-    mix(sum, u64::from_le_bytes(last))
+    let words = words.iter().chain([&last]).map(|word| u64::from_le_bytes(*word));
+    let all = sums.into_iter().chain(words).fold(bytes.len() as u64, mix);
+    mix(all, ODD)
 }
 
 #[cfg(test)]
