@@ -4,6 +4,7 @@
 //! and in WAL mode it neither waits for the writer nor makes it wait.
 
 use std::collections::{BTreeSet, HashSet};
+use std::sync::atomic::AtomicUsize;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -40,6 +41,8 @@ pub(crate) struct Reader {
     pub(super) shared: Shared,
     /// Cells whose segment did not fit its checksum.
     damaged: Mutex<BTreeSet<i64>>,
+    /// Threads that scan segments now.
+    pub(super) scanning: AtomicUsize,
 }
 
 #[derive(Debug)]
@@ -58,7 +61,13 @@ impl Open {
 
 impl Reader {
     pub(crate) fn new(folder: Arc<Folder>) -> Self {
-        Self { folder, idle: Mutex::default(), shared: Shared::default(), damaged: Mutex::default() }
+        Self {
+            folder,
+            idle: Mutex::default(),
+            shared: Shared::default(),
+            damaged: Mutex::default(),
+            scanning: AtomicUsize::new(0),
+        }
     }
 
     /// Lends a connection that nobody uses.

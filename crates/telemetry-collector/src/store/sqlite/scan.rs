@@ -94,8 +94,8 @@ impl Scan<'_, '_> {
             }
             total
         };
-        let cores = thread::available_parallelism().map_or(1, usize::from).min(THREADS_MAX);
-        let helping = cores.min(units.len() / SOURCES_A_THREAD).saturating_sub(1);
+        let helping = (units.len() / SOURCES_A_THREAD).saturating_sub(1);
+        let busy = Busy::with(&reader.scanning, helping);
         let totals = thread::scope(|scope| {
             let help = || {
                 let helped = reader.connected(|open| {
@@ -107,7 +107,7 @@ impl Scan<'_, '_> {
                 // Without help the work is done all the same.
                 helped.ok().flatten()
             };
-            let helpers: Vec<_> = (0..helping).map(|_| scope.spawn(help)).collect();
+            let helpers: Vec<_> = (0..busy.helping).map(|_| scope.spawn(help)).collect();
             let own = work(self.naming.conn);
             let helped = helpers.into_iter().map(|helper| helper.join().map_err(|_| ()));
             helped.chain([Ok(Some(own))]).collect::<Result<Vec<_>, ()>>()
@@ -117,6 +117,28 @@ impl Scan<'_, '_> {
             (None, Err(())) => Err(StoreError::Failed("read failed: a scanning thread panicked".to_owned())),
             (None, Ok(totals)) => Ok(totals.into_iter().flatten().collect()),
         }
+    }
+}
+
+/// Counts the threads that scan, for all questions together: no more of them help than there are idle processors.
+struct Busy<'s> {
+    all: &'s AtomicUsize,
+    helping: usize,
+}
+
+impl<'s> Busy<'s> {
+    fn with(all: &'s AtomicUsize, wanted: usize) -> Self {
+        let cores = thread::available_parallelism().map_or(1, usize::from).min(THREADS_MAX);
+        let others = all.fetch_add(1, Ordering::Relaxed);
+        let helping = wanted.min(cores.saturating_sub(others + 1));
+        all.fetch_add(helping, Ordering::Relaxed);
+        Self { all, helping }
+    }
+}
+
+impl Drop for Busy<'_> {
+    fn drop(&mut self) {
+        self.all.fetch_sub(self.helping + 1, Ordering::Relaxed);
     }
 }
 
