@@ -269,6 +269,22 @@ impl Stage {
     pub fn finish(self) -> Vec<serde_json::Value> {
         let Self { conversation, telemetry, .. } = self;
         conversation.finish();
-        telemetry.records()
+        let mut records = telemetry.records();
+        records.iter_mut().for_each(say_zeros);
+        records
+    }
+}
+
+/// Puts in what a record leaves out because its absence says the same.
+fn say_zeros(record: &mut serde_json::Value) {
+    let zeros: &[&str] = match (record["event"].as_str(), record["properties"]["action"].as_str()) {
+        (Some("token"), _) => &["cache_read_tokens", "cache_write_tokens", "reasoning_tokens"],
+        (Some("session"), Some("end")) => &["tool_errors", "error_count", "errors"],
+        _ => &[],
+    };
+    let Some(properties) = record["properties"].as_object_mut() else { return };
+    for name in zeros {
+        let zero = if *name == "errors" { serde_json::json!({}) } else { 0.into() };
+        properties.entry(*name).or_insert(zero);
     }
 }

@@ -37,7 +37,7 @@ fn list(sessions: &Sessions, json: bool) -> Result<String, Failure> {
         let _ = writeln!(text, "{line}");
     }
     if text.is_empty() {
-        output::note("no session is kept yet; `docker-agent run` keeps every conversation");
+        output::note("no session is kept yet; `docker-agent run` keeps what is said without --exec, --json or --fake");
     }
     Ok(text)
 }

@@ -12,7 +12,7 @@ fn one_line_says_what_would_run() {
     let folder = home.path().canonicalize().expect("a folder");
     assert_eq!(
         ran.stdout,
-        format!("dry run: agent root, model openai/gpt-4o (priced), 10 tools, in {}\n", folder.display())
+        format!("dry run: agent root, model openai/gpt-4o (priced), 14 tools, in {}\n", folder.display())
     );
     let ran = home.run(&["run", &file, "--dry-run", "--json", "--model", "ollama/x", "hello"]).ok();
     let event = ran.json();

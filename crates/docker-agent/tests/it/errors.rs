@@ -55,7 +55,7 @@ fn wrong_use() {
     exit 2
     error: unrecognized subcommand 'verison'
 
-      tip: a similar subcommand exists: 'version'
+      tip: some similar subcommands exist: 'sessions', 'version'
 
     Usage: docker-agent [OPTIONS] [COMMAND]
 
@@ -172,6 +172,8 @@ fn files_that_cannot_be_used() {
     assert_snapshot!(failing(&["run", "broken.yaml", "hi"]), @"
     exit 1
     error: broken.yaml:1:16: unclosed bracket '['
+     1 | agents: {root: [
+       |                ^
     ");
     assert_snapshot!(failing(&["run", "empty.yaml", "hi"]), @"
     exit 1

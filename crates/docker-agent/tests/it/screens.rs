@@ -311,8 +311,6 @@ fn words_are_completed_and_lines_remembered() {
         tmux.press("Enter");
     }
     assert_snapshot!(tmux.wait_for("is remembered\n>"), @"
-      /model      which model answers
-      /session    this conversation: agent, tools, turns
       /telemetry  what is collected, and whether it is sent
       /clear      begin a new conversation
       /exit       leave; Ctrl-D and twice Ctrl-C do, too
@@ -328,7 +326,9 @@ fn words_are_completed_and_lines_remembered() {
     agent  root
     model  openai/gpt-4o
     tools  read_file, read_multiple_files, list_directory, directory_tree, search_fi
-    les_content, write_file, edit_file, create_directory, remove_directory, shell
+    les_content, write_file, edit_file, create_directory, remove_directory, shell, r
+    un_background_job, list_background_jobs, view_background_job, stop_background_jo
+    b
     turns  1
     > /nonsense
     there is no /nonsense; /help says what there is

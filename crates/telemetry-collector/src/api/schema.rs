@@ -92,13 +92,16 @@ fn table(spec: &TableSpec) -> Value {
 pub(super) fn named() -> [(&'static str, Value); 3] {
     let uuid = || json!({ "type": "string", "format": "uuid" });
     let field = || {
-        object([
+        let mut field = object([
             ("name", text()),
             ("kind", json!({ "type": "object", "required": ["type"], "properties": { "type": text() } })),
             ("required", json!({ "type": "boolean" })),
             ("why", text()),
             ("since", text()),
-        ])
+        ]);
+        // The number that stands for an absent property.
+        field["properties"]["absent_means"] = json!({ "type": "integer", "minimum": 0 });
+        field
     };
     let mut event = object([
         ("event", text()),

@@ -70,7 +70,11 @@ impl Model {
             match given.get(name) {
                 Some(value) => kept.insert(name.to_owned(), property(&field["kind"], value)?),
                 None if field["required"] == true => return None,
-                None => continue,
+                None => match field["absent_means"].as_u64() {
+                    Some(_) if field["kind"]["type"] == "map" => kept.insert(name.to_owned(), json!({})),
+                    Some(number) => kept.insert(name.to_owned(), number.into()),
+                    None => continue,
+                },
             };
         }
         Some(json!({

@@ -16,8 +16,12 @@ pub(crate) fn sessions(startup: &Startup) -> Option<Sessions> {
     startup.state_file("sessions").map(Sessions::new)
 }
 
-/// Keeps a new conversation. One that cannot be kept is held all the same.
+/// Keeps a new conversation, where somebody holds it: a program that runs this one gets to keep what it wants itself,
+/// and what a recording says is kept already. One that cannot be kept is held all the same.
 pub(super) fn begin(conversation: &mut Conversation, args: &RunArgs, startup: &Startup) {
+    if args.exec || args.json || args.fake.is_some() {
+        return;
+    }
     let Some(sessions) = sessions(startup) else { return };
     let folder = args.working_dir.clone().or_else(|| std::env::current_dir().ok());
     let header = Header::new(conversation.agent().name(), now_ms(), folder.unwrap_or_default())
