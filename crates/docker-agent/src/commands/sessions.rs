@@ -37,7 +37,9 @@ fn list(sessions: &Sessions, json: bool) -> Result<String, Failure> {
         let _ = writeln!(text, "{line}");
     }
     if text.is_empty() {
-        output::note("no session is kept yet; `docker-agent run` keeps what is said without --exec, --json or --fake");
+        output::note(
+            "no session is kept yet; `docker-agent run` keeps what is said without --exec, --json or --fake",
+        );
     }
     Ok(text)
 }
