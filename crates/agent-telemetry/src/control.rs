@@ -328,6 +328,7 @@ impl Telemetry {
 fn delete_unsent(telemetry: &Path, purge: bool) -> (Option<InstallId>, Option<String>) {
     let id = identity::forget(telemetry);
     remembered::forget(telemetry);
+    files::remove_temporaries(telemetry);
     let log = if purge { RequestLog::new(telemetry).purge() } else { Ok(()) };
     let problem = Folder::new(telemetry).purge().and(log).err();
     (id, problem.map(|error| format!("{}: {error}", telemetry.display())))

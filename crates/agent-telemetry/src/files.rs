@@ -152,14 +152,25 @@ fn write_new(path: &Path, bytes: &[u8]) -> io::Result<()> {
     private().write(true).create(true).truncate(true).open(path)?.write_all(bytes)
 }
 
-/// Deletes temporary files that processes left in a folder when they died.
-pub(crate) fn remove_stale_temporaries(folder: &Path, now_ms: u64) {
-    for entry in fs::read_dir(folder).into_iter().flatten().flatten() {
+/// Deletes all temporary files of a folder, also those of processes that are about to rename them.
+pub(crate) fn remove_temporaries(folder: &Path) {
+    for entry in temporaries(folder) {
+        let _ = fs::remove_file(entry.path());
+    }
+}
+
+fn temporaries(folder: &Path) -> impl Iterator<Item = fs::DirEntry> {
+    let is_temporary = |entry: &fs::DirEntry| {
         let name = entry.file_name();
         let name = name.to_string_lossy();
-        if !name.starts_with('.') || !name.ends_with(".tmp") {
-            continue;
-        }
+        name.starts_with('.') && name.ends_with(".tmp")
+    };
+    fs::read_dir(folder).into_iter().flatten().flatten().filter(is_temporary)
+}
+
+/// Deletes temporary files that processes left in a folder when they died.
+pub(crate) fn remove_stale_temporaries(folder: &Path, now_ms: u64) {
+    for entry in temporaries(folder) {
         let modified_ms = || ms_since_epoch(entry.metadata().ok()?.modified().ok()?);
         if now_ms.saturating_sub(modified_ms().unwrap_or(now_ms)) > STALE_TEMPORARY_MS {
             let _ = fs::remove_file(entry.path());

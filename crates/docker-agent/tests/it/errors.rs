@@ -181,12 +181,15 @@ fn files_that_cannot_be_used() {
     ");
     assert_snapshot!(failing(&["run", "typo.yaml", "hi"]), @"
     exit 1
-    error: typo.yaml:3:5: unknown key `modle` in agents.root
-    hint: did you mean `model`?
+    error: typo.yaml:3:5: unknown key `modle` in agents.root (did you mean `model`?)
+     3 |     modle: openai/gpt-4o
+       |     ^
     ");
     assert_snapshot!(failing(&["run", "later.yaml", "hi"]), @"
     exit 1
-    error: later.yaml:1:45: agents.root.rag: no `x`
+    error: later.yaml:1:45: agents.root.rag: no `x` below `rag` (define it below `rag`)
+     1 | agents: {root: {model: openai/gpt-4o, rag: [x]}}
+       |                                             ^
     ");
     assert_snapshot!(failing(&["run", "keyless.yaml", "hi"]), @"
     exit 1
