@@ -8,6 +8,7 @@ mod lines;
 pub(crate) mod maintenance;
 pub(crate) mod query;
 pub(crate) mod seed;
+pub(crate) mod store;
 mod target;
 
 use std::io::Write;

@@ -17,6 +17,7 @@ mod ingest;
 mod intake;
 mod maintenance;
 mod metrics;
+mod migrate;
 mod page;
 mod report;
 mod router;
@@ -31,12 +32,17 @@ pub use access::{Access, IngestAccess, Secret, SecretFileError};
 pub use catalogue::{Answer, CatalogueDoc, Catalogues, docker_agent};
 pub use export::{ExportFormat, ReadError, export_folder};
 pub use intake::{Arriving, Intake, IntakeError, Taken};
-pub use maintenance::{DataFolder, Forgotten, MaintenanceError, backup};
+pub use maintenance::{DataFolder, Forgotten, MaintenanceError, backup, forget_in};
+pub use migrate::{MigrateError, Migrated, Migration};
 pub use seed::Seed;
 pub use server::{Server, StartError, TlsError, TlsFiles};
-pub use settings::{Clock, DEFAULT_MIN_FREE, DEFAULT_RAW_DAYS, MIN_RAW_DAYS, Settings};
+pub use settings::{
+    Ack, Clock, DEFAULT_BATCH_AGE, DEFAULT_BATCH_ROWS, DEFAULT_MIN_FREE, DEFAULT_RAW_DAYS, DEFAULT_SPOOL_MAX,
+    DEFAULT_STORE_TIMEOUT, MIN_RAW_DAYS, Settings, SharedStore,
+};
 pub use sql::{QueryAnswer, QueryFormat, QueryLimits, QueryStopped, query, schema_page};
 pub use store::OpenError;
+pub use store::clickhouse::{AddressError, ClickHouseAddress, ddl as clickhouse_ddl};
 
 /// The HTTP interface as a page to read.
 #[must_use]

@@ -13,8 +13,8 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 use telemetry_collector::{
-    CatalogueDoc, DEFAULT_MIN_FREE, DEFAULT_RAW_DAYS, SecretFileError, Server, Settings, StartError,
-    docker_agent,
+    AddressError, CatalogueDoc, DEFAULT_MIN_FREE, DEFAULT_RAW_DAYS, SecretFileError, Server, Settings,
+    StartError, clickhouse_ddl, docker_agent,
 };
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
@@ -51,6 +51,8 @@ enum Command {
         raw_days: u16,
         #[command(flatten)]
         access: cli::access::AccessArgs,
+        #[command(flatten)]
+        store: Box<cli::store::StoreArgs>,
     },
     /// Takes records from files.
     Ingest(cli::ingest::IngestArgs),
@@ -68,6 +70,8 @@ enum Command {
     Rebuild(cli::maintenance::FolderArgs),
     /// Copies the data into one file, also while a collector is using it.
     Backup(cli::maintenance::BackupArgs),
+    /// Copies a data folder into a database that collectors share, and compares.
+    Migrate(cli::store::MigrateArgs),
     /// Removes everything about one installation.
     Forget(cli::maintenance::ForgetArgs),
 }
@@ -75,13 +79,16 @@ enum Command {
 fn main() -> ExitCode {
     debug_assert_eq!(size::parse("512MiB"), Ok(DEFAULT_MIN_FREE));
     let result = match Cli::parse().command {
-        Command::Serve { listen, data, min_free, catalogue, raw_days, access } => {
+        Command::Serve { store, .. } if store.print_ddl => return print_ddl(),
+        Command::Serve { listen, data, min_free, catalogue, raw_days, access, store } => {
             settings(listen, data, min_free, &catalogue, &access).and_then(|mut settings| {
                 settings.raw_days = raw_days;
+                settings.store = store.shared()?;
                 let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
                 runtime.map_err(Failure::Runtime)?.block_on(serve(settings))
             })
         }
+        Command::Migrate(args) => return cli::store::migrate(&args),
         Command::Check(args) => return cli::maintenance::check(&args),
         Command::Rebuild(args) => return cli::maintenance::rebuild(&args),
         Command::Backup(args) => return cli::maintenance::back_up(&args),
@@ -106,6 +113,13 @@ fn main() -> ExitCode {
     }
 }
 
+fn print_ddl() -> ExitCode {
+    match std::io::stdout().write_all(clickhouse_ddl().as_bytes()) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(_) => ExitCode::FAILURE,
+    }
+}
+
 /// The same number on Linux, macOS and the BSDs.
 const SIGXFSZ: i32 = 25;
 
@@ -118,6 +132,8 @@ enum Failure {
     File { file: PathBuf, problem: String },
     #[error("cannot start: {0}")]
     Runtime(std::io::Error),
+    #[error(transparent)]
+    Store(#[from] AddressError),
     #[error(transparent)]
     Secret(#[from] SecretFileError),
     #[error(transparent)]

@@ -3,12 +3,15 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use tokio::runtime::Handle;
 use uuid::Uuid;
 
+use crate::settings::SharedStore;
+use crate::store::clickhouse::ClickHouse;
 use crate::store::sqlite::{Folder, Reader, Writer, back_up};
 use crate::store::{OpenError, StoreError};
 
-pub use crate::store::sqlite::Forgotten;
+pub use crate::store::Forgotten;
 
 /// Why something could not be done to a data folder.
 #[derive(Debug, thiserror::Error)]
@@ -88,6 +91,28 @@ impl DataFolder {
         self.writer.close();
         Ok(forgotten)
     }
+}
+
+/// Removes everything about an installation from a shared store; `None` when nothing is known of it.
+///
+/// What still is in the spools of collectors is not touched, and is shipped afterwards: forget it there first.
+///
+/// # Errors
+///
+/// When the store cannot be reached, is not one of ours, or does not do it.
+pub fn forget_in(store: &SharedStore, id: Uuid) -> Result<Option<Forgotten>, MaintenanceError> {
+    with_runtime(|runtime| {
+        let store = ClickHouse::new(&store.address, store.timeout, runtime);
+        store.prepare()??;
+        Ok(store.forget(id)?)
+    })
+}
+
+/// Runs something that asks a shared store, for programs that have no runtime.
+pub(crate) fn with_runtime<T, E: From<StoreError>>(run: impl FnOnce(Handle) -> Result<T, E>) -> Result<T, E> {
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build();
+    let runtime = runtime.map_err(|error| StoreError::Failed(format!("cannot start: {error}")))?;
+    run(runtime.handle().clone())
 }
 
 /// Copies the data of a folder into a new file, a collector may be using it; returns the number of events in the copy.

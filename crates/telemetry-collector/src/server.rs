@@ -4,6 +4,7 @@
 //! after the signal to end everything that was acknowledged is on disk before [`Server::run`] returns.
 
 mod connection;
+mod spool;
 mod tls;
 
 use std::net::SocketAddr;
@@ -26,13 +27,14 @@ use uuid::Uuid;
 use self::connection::{Paced, Progress};
 pub use self::tls::{TlsError, TlsFiles};
 
-use crate::app::App;
-use crate::ingest::queue::{self, WriterThread};
+use crate::app::{App, Shared};
+use crate::ingest::queue::{self, Queue, WriterThread};
 use crate::report;
 use crate::router::router;
 use crate::settings::{MIN_RAW_DAYS, Settings};
-use crate::store::OpenError;
+use crate::store::shipping::ShippingThread;
 use crate::store::sqlite::{Folder, Reader, Upkeep, UpkeepThread, Writer};
+use crate::store::{OpenError, Store};
 
 /// Files that are none of the connections: the database, the log, what was there before.
 const OTHER_FILES: u64 = 128;
@@ -105,8 +107,34 @@ pub struct Server {
     connections: usize,
     app: App,
     writer: WriterThread,
-    upkeep: UpkeepThread,
+    background: Background,
     end: watch::Sender<bool>,
+}
+
+/// What goes on behind the requests.
+#[derive(Debug)]
+enum Background {
+    Upkeep(UpkeepThread),
+    Shipping(ShippingThread),
+}
+
+impl Background {
+    fn join(self) {
+        match self {
+            Self::Upkeep(thread) => thread.join(),
+            Self::Shipping(thread) => thread.join(),
+        }
+    }
+}
+
+fn upkeep(queue: &Queue, reader: &Arc<Reader>, settings: &Settings) -> std::io::Result<UpkeepThread> {
+    let desk = queue.clone();
+    UpkeepThread::start(Upkeep {
+        reader: Arc::clone(reader),
+        desk: Box::new(move |work| desk.upkeep(work)),
+        now: Arc::clone(&settings.clock),
+        raw_days: settings.raw_days.into(),
+    })
 }
 
 impl std::fmt::Debug for Server {
@@ -142,21 +170,29 @@ impl Server {
         let listener = listen(settings.listen).map_err(bind_error)?;
         let address = listener.local_addr().map_err(bind_error)?;
         let folder = Arc::new(Folder::open(&settings.data)?);
-        let writer = Writer::open(Arc::clone(&folder), settings.min_free)?;
+        let spool = spool::claim(&folder, &settings).await?;
+        let mut writer = Writer::open(Arc::clone(&folder), settings.min_free)?;
+        if let Some(spool) = &spool {
+            writer = spool.limit(writer)?;
+        }
         let (queue, writer) = queue::start(writer, settings.queue).map_err(StartError::Thread)?;
         let (end, ending) = watch::channel(false);
         let reader = Arc::new(Reader::new(folder));
-        let desk = queue.clone();
-        let upkeep = Upkeep {
-            reader: Arc::clone(&reader),
-            desk: Box::new(move |work| desk.upkeep(work)),
-            now: Arc::clone(&settings.clock),
-            raw_days: settings.raw_days.into(),
+        let (store, shared, background) = match spool {
+            None => {
+                let thread = upkeep(&queue, &reader, &settings).map_err(StartError::Thread)?;
+                (Store::Embedded(Arc::clone(&reader)), None, Background::Upkeep(thread))
+            }
+            Some(spool) => {
+                let store = Store::Shared(spool.store());
+                let shared = Shared { settings: spool.settings(), progress: spool.progress() };
+                let thread = spool.ship(&queue, &reader, &settings).map_err(StartError::Thread)?;
+                (store, Some(shared), Background::Shipping(thread))
+            }
         };
-        let upkeep = UpkeepThread::start(upkeep).map_err(StartError::Thread)?;
         let connections = settings.connections.min(room_for_connections());
-        let app = App::new(queue, reader, settings, ending);
-        Ok(Self { listener, address, tls, connections, app, writer, upkeep, end })
+        let app = App::new(queue, store, reader, shared, settings, ending);
+        Ok(Self { listener, address, tls, connections, app, writer, background, end })
     }
 
     /// Where it listens.
@@ -215,7 +251,7 @@ impl Server {
         drop(serving);
         let _ = tokio::task::spawn_blocking(move || {
             // It holds the queue, too.
-            self.upkeep.join();
+            self.background.join();
             self.writer.join();
         })
         .await;

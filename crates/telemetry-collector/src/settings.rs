@@ -3,10 +3,12 @@
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
 
 use crate::access::Access;
 use crate::catalogue::{CatalogueDoc, Catalogues};
 use crate::server::TlsFiles;
+use crate::store::clickhouse::ClickHouseAddress;
 
 /// Free disk space below which nothing is taken any more: 512 MiB.
 pub const DEFAULT_MIN_FREE: u64 = 512 << 20;
@@ -19,6 +21,58 @@ const QUEUE: usize = 512;
 
 /// More clients than this at one moment are told to come back; the memory of so many is bounded.
 const CONNECTIONS: usize = 1024;
+
+/// When an event counts as taken.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Ack {
+    /// When it is on the disk of the collector that got it.
+    #[default]
+    Spool,
+    /// When the shared store has it.
+    Store,
+}
+
+/// A database that several collectors share, and the way there.
+#[derive(Debug, Clone)]
+#[non_exhaustive]
+pub struct SharedStore {
+    /// Where it is.
+    pub address: ClickHouseAddress,
+    /// When clients are told that their events were taken.
+    pub ack: Ack,
+    /// Bytes of the data folder that may wait to be shipped; beyond, nothing is taken.
+    pub spool_max: u64,
+    /// A batch is shipped when it has so many events,
+    pub batch_rows: u32,
+    /// or when its oldest one is so old.
+    pub batch_age: Duration,
+    /// How long one request to the database may take, and how long a client is kept waiting for [`Ack::Store`].
+    pub timeout: Duration,
+}
+
+impl SharedStore {
+    /// The defaults for a database.
+    #[must_use]
+    pub fn new(address: ClickHouseAddress) -> Self {
+        Self {
+            address,
+            ack: Ack::default(),
+            spool_max: DEFAULT_SPOOL_MAX,
+            batch_rows: DEFAULT_BATCH_ROWS,
+            batch_age: DEFAULT_BATCH_AGE,
+            timeout: DEFAULT_STORE_TIMEOUT,
+        }
+    }
+}
+
+/// Bytes that may wait to be shipped: 4 GiB.
+pub const DEFAULT_SPOOL_MAX: u64 = 4 << 30;
+/// Events of a full batch: 50,000.
+pub const DEFAULT_BATCH_ROWS: u32 = 50_000;
+/// How old the oldest event of a batch gets: 2 s.
+pub const DEFAULT_BATCH_AGE: Duration = Duration::from_secs(2);
+/// How long a request to a shared store may take: 30 s.
+pub const DEFAULT_STORE_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// Tells the time in Unix milliseconds.
 pub type Clock = Arc<dyn Fn() -> i64 + Send + Sync>;
@@ -45,6 +99,8 @@ pub struct Settings {
     pub access: Access,
     /// TLS, if connections are to be encrypted here and not by a proxy.
     pub tls: Option<TlsFiles>,
+    /// A database that answers instead of the data folder, which is a spool then.
+    pub store: Option<SharedStore>,
     /// The time.
     pub clock: Clock,
 }
@@ -63,6 +119,7 @@ impl Settings {
             catalogues: Catalogues::of(catalogue),
             access: Access::default(),
             tls: None,
+            store: None,
             clock: Arc::new(|| jiff::Timestamp::now().as_millisecond()),
         }
     }
@@ -76,6 +133,7 @@ impl std::fmt::Debug for Settings {
             .field("min_free", &self.min_free)
             .field("raw_days", &self.raw_days)
             .field("queue", &self.queue)
+            .field("store", &self.store)
             .finish_non_exhaustive()
     }
 }

@@ -1,21 +1,33 @@
 //! What the collector keeps, in the terms of its domain: events in, rows and groups out.
 //!
 //! Handlers and answers speak these types and never SQL.
-//! `sqlite` is the only implementation so far and the only module that names its driver; a second store would
-//! answer the same [`question`]s, so that every number is computed by the same code.
+//! There are two: `sqlite`, in the collector's own folder, and `clickhouse`, which collectors share and ship to
+//! ([`shipping`]). Each is the only module that names its driver. Both answer the same [`question`]s, so that every
+//! number is computed by the same code.
 //!
 //! Invariants: an event id is stored at most once, a stored event never changes, and row ids only grow.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use serde::Serialize;
 use serde_json::Value;
 use uuid::Uuid;
 
+use self::clickhouse::ClickHouse;
+use self::question::View;
+use self::sqlite::Reader;
 use crate::catalogue::{CheckedValue, ClientCounters};
 
+pub(crate) mod clickhouse;
+pub(crate) mod keys;
 pub(crate) mod question;
+pub(crate) mod shipment;
+pub(crate) mod shipping;
 pub(crate) mod sqlite;
+#[cfg(test)]
+mod tests;
+pub(crate) mod totals;
 
 /// A point in time in Unix milliseconds.
 pub(crate) type UnixMs = i64;
@@ -74,6 +86,8 @@ pub(crate) struct Stored {
     pub(crate) duplicates: u64,
     /// Duplicates whose content differs from what is stored.
     pub(crate) conflicts: u64,
+    /// Everything of the batch, known before or not, is at this row or an earlier one.
+    pub(crate) last_row: i64,
 }
 
 /// A stored event, in the form in which it was sent.
@@ -85,6 +99,18 @@ pub(crate) struct EventRow {
     pub(crate) event_timestamp: UnixMs,
     pub(crate) source: String,
     pub(crate) properties: serde_json::Map<String, Value>,
+}
+
+/// What was removed.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Forgotten {
+    /// Events of the installation.
+    pub events: u64,
+    /// Sessions that only its events named.
+    pub sessions: u64,
+    /// Counters that it sent about itself.
+    pub counters: u64,
 }
 
 /// How large a store is.
@@ -105,6 +131,28 @@ pub(crate) enum Page {
     After { row: i64, limit: u32 },
 }
 
+/// Where questions are answered.
+#[derive(Debug, Clone)]
+pub(crate) enum Store {
+    /// In the collector's own folder.
+    Embedded(Arc<Reader>),
+    /// In a database that collectors share.
+    Shared(ClickHouse),
+}
+
+impl Store {
+    /// Runs `read` on one state of the store.
+    pub(crate) fn read<T>(
+        &self,
+        read: impl FnOnce(&mut dyn View) -> Result<T, StoreError>,
+    ) -> Result<T, StoreError> {
+        match self {
+            Self::Embedded(reader) => reader.snapshot(|snapshot| read(snapshot)),
+            Self::Shared(store) => store.read(read),
+        }
+    }
+}
+
 /// Why the store could not be opened; texts are for the person who started the collector.
 #[derive(Debug, thiserror::Error)]
 #[error("{message}\n  {hint}")]
@@ -118,6 +166,10 @@ pub struct OpenError {
 pub(crate) enum StoreError {
     #[error("free disk space is below the limit of {min_free} bytes")]
     DiskLow { min_free: u64 },
+    #[error("the spool has reached its limit of {max} bytes")]
+    SpoolFull { max: u64 },
+    #[error("the shared store does not have the events yet")]
+    NotShipped,
     #[error("the query took longer than {seconds} s")]
     TooSlow { seconds: u64 },
     #[error("{0}")]

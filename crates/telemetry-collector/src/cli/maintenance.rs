@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::Args;
-use telemetry_collector::{DataFolder, MaintenanceError, backup};
+use telemetry_collector::{ClickHouseAddress, DataFolder, MaintenanceError, backup, forget_in};
 use uuid::Uuid;
 
 #[derive(Args)]
@@ -31,6 +31,12 @@ pub(crate) struct ForgetArgs {
     id: Uuid,
     #[command(flatten)]
     folder: FolderArgs,
+    /// Removes it from a database that collectors share, instead of a folder. Forget it in the folders of the collectors
+    /// first: what waits there to be shipped would come after.
+    #[arg(long, value_name = "ADDRESS", conflicts_with = "data")]
+    store: Option<ClickHouseAddress>,
+    #[command(flatten)]
+    reach: super::store::ReachArgs,
 }
 
 /// Exit 0 when all is well, 1 when something does not fit together or cannot be read.
@@ -61,7 +67,13 @@ pub(crate) fn back_up(args: &BackupArgs) -> ExitCode {
 
 /// Exit 1 when nothing is known of the installation.
 pub(crate) fn forget(args: &ForgetArgs) -> ExitCode {
-    let forgotten = DataFolder::open(&args.folder.data).and_then(|folder| folder.forget(args.id));
+    let forgotten = match &args.store {
+        None => DataFolder::open(&args.folder.data).and_then(|folder| folder.forget(args.id)),
+        Some(address) => match args.reach.store(address) {
+            Ok(store) => forget_in(&store, args.id),
+            Err(error) => Err(MaintenanceError::Store(error.to_string())),
+        },
+    };
     told(forgotten, |forgotten, out| match forgotten {
         Some(gone) => {
             let (events, sessions, counters) = (gone.events, gone.sessions, gone.counters);

@@ -88,6 +88,16 @@ impl From<StoreError> for ApiError {
                 "the collector's disk is nearly full; nothing is taken until there is room",
                 Duration::from_secs(60),
             ),
+            StoreError::SpoolFull { .. } => Self::unavailable(
+                "spool_full",
+                "the events that wait to be shipped leave no room for more",
+                Duration::from_secs(60),
+            ),
+            StoreError::NotShipped => Self::unavailable(
+                "not_stored_yet",
+                "the events are on their way to the store; sent again, they count once",
+                Duration::from_secs(10),
+            ),
             StoreError::TooSlow { seconds } => Self::unavailable(
                 "too_slow",
                 format!("the answer took longer than {seconds} s; ask for a shorter range"),

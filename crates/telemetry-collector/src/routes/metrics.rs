@@ -1,13 +1,14 @@
 //! `GET /metrics`: the collector's own state; and the counting of requests.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
 use axum::extract::{MatchedPath, Request, State};
 use axum::http::header;
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 
-use crate::app::{App, Vitals};
+use crate::app::{App, Shared, Vitals};
 use crate::metrics::{Exposition, MEDIA_TYPE, Requests};
 
 /// Counts a request by its route and the status of its answer.
@@ -35,6 +36,9 @@ pub(crate) async fn show(State(app): State<App>) -> impl IntoResponse {
     text.commits(app.queue.commits());
     text.single("queue_requests", "gauge", "Requests that wait for the writer.", app.queue.depth());
     text.single("live_tails", "gauge", "Live tails that are open.", app.open_tails());
+    if let Some(shared) = &app.shared {
+        of_shipping(&mut text, &app, shared).await;
+    }
     let vitals = app.vitals().await;
     text.single("store_up", "gauge", "1 when the store can be read.", u8::from(vitals.is_ok()));
     // A scrape must not fail because the store does: that is what it is to tell.
@@ -42,6 +46,53 @@ pub(crate) async fn show(State(app): State<App>) -> impl IntoResponse {
         of_store(&mut text, &vitals);
     }
     ([(header::CONTENT_TYPE, MEDIA_TYPE)], text.finish())
+}
+
+async fn of_shipping(text: &mut Exposition, app: &App, shared: &Shared) {
+    let Shared { progress, settings } = shared;
+    let count = |counter: &AtomicU64| counter.load(Relaxed);
+    for (name, kind, help, value) in [
+        ("ship_up", "gauge", "1 when the last attempt to ship succeeded.", u64::from(progress.is_up())),
+        (
+            "shipped_batches_total",
+            "counter",
+            "Batches that arrived in the store, since the start.",
+            count(&progress.batches),
+        ),
+        (
+            "shipped_events_total",
+            "counter",
+            "Events that arrived in the store, since the start.",
+            count(&progress.events),
+        ),
+        (
+            "ship_failures_total",
+            "counter",
+            "Attempts that failed, since the start.",
+            count(&progress.failures),
+        ),
+        (
+            "ship_repeated_events_total",
+            "counter",
+            "Events that were shipped again after a failure; the store drops those that it had.",
+            count(&progress.repeated),
+        ),
+        (
+            "store_unmerged_duplicates",
+            "gauge",
+            "Rows of yesterday and today that repeat another one and wait to be merged; answers do not count them.",
+            count(&progress.unmerged),
+        ),
+        ("spool_max_bytes", "gauge", "Bytes from which on nothing is taken.", settings.spool_max),
+    ] {
+        text.single(name, kind, help, value);
+    }
+    let lag = progress.lag().as_secs_f64();
+    text.single("ship_lag_seconds", "gauge", "How long the oldest event in the spool has been waiting.", lag);
+    if let Ok(waiting) = app.waiting(shared).await {
+        text.single("spool_events", "gauge", "Events that wait to be shipped.", waiting.events);
+        text.single("spool_bytes", "gauge", "Bytes of the spool that are in use.", waiting.bytes);
+    }
 }
 
 fn of_store(text: &mut Exposition, vitals: &Vitals) {

@@ -1,5 +1,6 @@
 //! `GET /api/v1/events/stream?after=`: events as they are stored (server-sent events).
 //!
+//! With a store that collectors share, these are the events that this one takes, and the rows are its own.
 //! Each event is `event: record` with the row as its id and the same JSON as in `/api/v1/events`.
 //! `after` or `Last-Event-ID` replays up to [`REPLAY`] stored rows first, so a reconnect misses nothing.
 //! A reader that is too slow, or was away for longer, gets `event: gap` with the number it missed; it never makes ingest wait.
@@ -42,7 +43,7 @@ pub(crate) async fn tail(
     // Subscribed before the replay is read, so that nothing falls between the two.
     let live = BroadcastStream::new(app.queue.tail());
     let (replay, mut last) = match after {
-        Some(row) => app.read(move |view| missed_since(view, row)).await?,
+        Some(row) => app.read_own(move |view| missed_since(view, row)).await?,
         None => (Vec::new(), None),
     };
     let live = live

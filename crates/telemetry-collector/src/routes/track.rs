@@ -1,6 +1,6 @@
 //! `POST /events/v1/track`: takes events.
 //!
-//! 200 whenever the envelope parses, and only after the commit is on disk.
+//! 200 whenever the envelope parses, and only after the commit is on disk, or where `--ack` says.
 
 use std::time::Duration;
 
@@ -26,7 +26,7 @@ pub(crate) async fn track(State(app): State<App>, request: Request) -> Result<Js
     let parsed = ingest::parse(&body, &app.catalogues, app.now_ms(), Uuid::now_v7)?;
     // Waiting costs no more memory than it must.
     drop(body);
-    let stored = app.queue.store(parsed.batch).await?;
+    let stored = app.take(parsed.batch).await?;
     Ok(Json(Answer { accepted: stored.accepted, duplicates: stored.duplicates, rejected: parsed.rejected }))
 }
 

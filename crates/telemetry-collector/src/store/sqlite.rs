@@ -7,7 +7,6 @@ mod check;
 mod codec;
 mod columns;
 mod forget;
-mod keys;
 mod names;
 mod open;
 #[cfg(test)]
@@ -17,16 +16,16 @@ mod read;
 mod scan;
 mod schema;
 mod segment;
+pub(crate) mod spool;
 mod tail;
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 mod upkeep;
 mod vitals;
 mod write;
 
 pub(crate) use check::back_up;
-pub use forget::Forgotten;
 pub(crate) use open::Folder;
 pub(crate) use read::Reader;
-pub(crate) use upkeep::{Job, Upkeep, UpkeepThread};
+pub(crate) use upkeep::{Desk, Job, Upkeep, UpkeepThread};
 pub(crate) use write::{Writer, check_free_space};

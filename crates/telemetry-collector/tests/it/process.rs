@@ -26,10 +26,16 @@ impl Process {
     }
 
     /// Started by `command`, which is the collector or ends with becoming it.
-    pub(crate) fn started_by(mut command: Command, data: &Path) -> Self {
+    pub(crate) fn started_by(command: Command, data: &Path) -> Self {
+        Self::started_with(command, data, &[])
+    }
+
+    /// The same, with further options.
+    pub(crate) fn started_with(mut command: Command, data: &Path, options: &[&str]) -> Self {
         let mut child = command
             .args(["serve", "--listen", "127.0.0.1:0", "--min-free", "0", "--data"])
             .arg(data)
+            .args(options)
             .spawn()
             .unwrap();
         let mut line = String::new();

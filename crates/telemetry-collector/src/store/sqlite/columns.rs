@@ -193,6 +193,12 @@ pub(super) fn names() -> impl Iterator<Item = &'static str> {
     COLUMNS.iter().map(|column| column.name).chain(["flags", "errors", "extra"])
 }
 
+/// Where the value of a column is in [`Packed::ints`].
+pub(super) fn place_of(name: &str) -> usize {
+    // A name that is none would read the first column: a test of the names that are asked for keeps that from happening.
+    COLUMNS.iter().position(|column| column.name == name).unwrap_or_default()
+}
+
 /// The columns that hold names, with the kind of name.
 pub(super) fn names_by_kind() -> impl Iterator<Item = (&'static str, &'static str)> {
     COLUMNS.iter().filter_map(|column| match column.form {
@@ -209,5 +215,13 @@ mod tests {
     fn the_derived_column_stands_where_the_code_says() {
         assert_eq!(COLUMNS[DURATION].name, "duration_ms");
         assert_eq!(COLUMNS[BUCKET].name, "duration_bucket");
+    }
+
+    #[test]
+    fn what_is_shipped_has_a_column() {
+        use crate::store::shipment::{NAME_COLUMNS, NUMBER_COLUMNS};
+        for name in NAME_COLUMNS.into_iter().chain(NUMBER_COLUMNS) {
+            assert_eq!(COLUMNS[place_of(name)].name, name);
+        }
     }
 }

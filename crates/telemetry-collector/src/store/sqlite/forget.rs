@@ -14,22 +14,10 @@ use super::segment::cell_of;
 use super::upkeep::retention::count_removed;
 use super::upkeep::{raise_generation, unseal};
 use super::write::Writer;
-use crate::store::StoreError;
+use crate::store::{Forgotten, StoreError};
 
 /// How long emptying the log waits for somebody who reads the file with another program.
 const LOG_WAIT: Duration = Duration::from_secs(10);
-
-/// What was removed.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct Forgotten {
-    /// Events of the installation.
-    pub events: u64,
-    /// Sessions that only its events named.
-    pub sessions: u64,
-    /// Counters that it sent about itself.
-    pub counters: u64,
-}
 
 impl Writer {
     /// Removes an installation; `None` when there is none with this id.

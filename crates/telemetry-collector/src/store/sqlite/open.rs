@@ -53,6 +53,17 @@ impl Folder {
         Ok(Self { database: path.join(DATABASE), _lock: Some(lock) })
     }
 
+    /// Takes the lock of a folder that has a database.
+    pub(crate) fn existing(path: &Path) -> Result<Self, OpenError> {
+        match path.join(DATABASE).is_file() {
+            true => Self::open(path),
+            false => Err(OpenError {
+                message: format!("there is no database in {}", path.display()),
+                hint: "name the data folder of a collector".to_owned(),
+            }),
+        }
+    }
+
     /// A folder that is only read, also while a collector writes to it.
     pub(crate) fn look(path: &Path) -> Result<Self, OpenError> {
         let database = path.join(DATABASE);

@@ -7,10 +7,10 @@ use std::collections::{BTreeMap, HashMap};
 use rusqlite::OptionalExtension;
 
 use super::codec::{self, Resolve};
-use super::keys::{check_install_keys, kind};
 use super::names::Naming;
 use super::read::failed;
 use crate::answer::range::Range;
+use crate::store::keys::{check_install_keys, kind};
 use crate::store::question::{Active, Cell, Cohort, Filters, Group, Key, Question, Subject, Sum, week_of};
 use crate::store::{DAY_MS, Day, StoreError};
 

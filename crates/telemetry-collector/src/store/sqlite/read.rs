@@ -13,7 +13,6 @@ use uuid::Uuid;
 
 use super::codec::Resolve;
 use super::columns::{self, Packed};
-use super::keys::kind;
 use super::names::{KnownNames, Naming, uuid_of};
 use super::open::Folder;
 #[cfg(test)]
@@ -22,9 +21,11 @@ use super::scan::Scan;
 use super::tail::{Extent, Shared, meta};
 use super::upkeep::{retention::cells_before, totals};
 use crate::answer::range::Range;
+use crate::store::keys::kind;
 use crate::store::question::{
     Active, Arrival, Cohort, DailyTotals, Filters, Group, Key, Losses, Question, View,
 };
+use crate::store::totals::{measured, together};
 use crate::store::{Day, EventRow, Page, StoreError};
 
 /// A question that lasts longer than this is given up, so that it cannot hold back the write-ahead log for ever.
@@ -141,6 +142,10 @@ pub(crate) struct Snapshot<'a> {
 }
 
 impl<'a> Snapshot<'a> {
+    pub(super) fn of(naming: Naming<'a>, extent: Extent, reader: &'a Reader) -> Self {
+        Self { naming, extent, reader }
+    }
+
     fn scanning(&mut self) -> Scan<'_, 'a> {
         Scan { naming: &mut self.naming, extent: &self.extent, reader: self.reader }
     }
@@ -275,8 +280,8 @@ impl View for Snapshot<'_> {
         // Days before the first or after the last event have nothing to measure.
         let Some(span) = self.span()? else { return Ok(kept) };
         let range = Range { from: range.from.max(raw_from).max(span.from), to: range.to.min(span.to) };
-        let measured = if range.from > range.to { Vec::new() } else { totals::measured(self, range)? };
-        Ok(totals::together(kept, measured))
+        let measured = if range.from > range.to { Vec::new() } else { measured(self, range)? };
+        Ok(together(kept, measured))
     }
 
     fn events(&mut self, page: Page) -> Result<Vec<EventRow>, StoreError> {
@@ -303,7 +308,7 @@ impl View for Snapshot<'_> {
 #[derive(Debug)]
 pub(super) struct RowQuery(String);
 
-const FIXED_COLUMNS: usize = 13;
+pub(super) const FIXED_COLUMNS: usize = 13;
 
 impl RowQuery {
     fn new(which: &str) -> Self {
@@ -314,6 +319,15 @@ impl RowQuery {
              FROM event e JOIN env v ON v.id = e.env {which}",
             packed.join(", ")
         ))
+    }
+
+    /// After a row, up to another one.
+    pub(super) fn between() -> Self {
+        Self::new("WHERE e.id > ?1 AND e.id <= ?2 ORDER BY e.id")
+    }
+
+    pub(super) fn sql(&self) -> &str {
+        &self.0
     }
 
     pub(super) fn by_event_id() -> Self {
@@ -346,14 +360,19 @@ pub(super) fn read_rows(
     let mut rows = statement.query(params)?;
     let mut events = Vec::new();
     while let Some(row) = rows.next()? {
-        events.push(event_of(row, names)?);
+        events.push(event_of(row, &Packed::from_row(row, FIXED_COLUMNS)?, names)?);
     }
     Ok(events)
 }
 
-fn event_of(row: &rusqlite::Row<'_>, names: &mut Naming<'_>) -> rusqlite::Result<EventRow> {
+/// The event of a row whose packed columns were read.
+pub(super) fn event_of(
+    row: &rusqlite::Row<'_>,
+    packed: &Packed,
+    names: &mut Naming<'_>,
+) -> rusqlite::Result<EventRow> {
     let mut properties = serde_json::Map::new();
-    Packed::from_row(row, FIXED_COLUMNS)?.unpack(names, &mut properties)?;
+    packed.unpack(names, &mut properties)?;
     let install: i64 = row.get(5)?;
     if install != 0 {
         let uuid = uuid_of(names.conn, "SELECT uuid FROM install WHERE id = ?1", install)?;

@@ -1,5 +1,5 @@
 //! The store against itself: scanner against plain SQL, upkeep against what it must not change.
 
-mod agreement;
-mod population;
+pub(crate) mod agreement;
+pub(crate) mod population;
 mod upkeep;

@@ -13,7 +13,8 @@ use super::codec::{Intern, as_sent};
 use super::columns::{self, Packed};
 use super::names::{HashMap, KnownNames, Naming, Numbering, Numbers, OTHER};
 use super::open::Folder;
-use super::read::{RowQuery, read_row, read_rows};
+use super::read::{RowQuery, failed, read_row, read_rows};
+use super::spool::used_bytes;
 use crate::catalogue::{CheckedValue, ClientCounters};
 use crate::store::{Batch, Day, EventRow, NewEvent, OpenError, StoreError, Stored, UnixMs, day_of};
 
@@ -34,6 +35,8 @@ pub(crate) struct Writer {
     _folder: Arc<Folder>,
     directory: PathBuf,
     min_free: u64,
+    /// Bytes in use from which on nothing is taken.
+    most_bytes: Option<u64>,
     numbers: Numbers,
     known: KnownNames,
     envs: HashMap<[i64; 7], i64>,
@@ -53,6 +56,7 @@ impl Writer {
             directory: folder.database.parent().map(PathBuf::from).unwrap_or_default(),
             _folder: folder,
             min_free,
+            most_bytes: None,
             numbers: Numbers::default(),
             known: KnownNames::default(),
             envs: HashMap::default(),
@@ -63,10 +67,28 @@ impl Writer {
         })
     }
 
+    /// Takes nothing any more while so many bytes are in use.
+    pub(crate) fn limit_to(mut self, bytes: u64) -> Self {
+        self.most_bytes = Some(bytes);
+        self
+    }
+
+    fn check_limit(&self) -> Result<(), StoreError> {
+        let Some(max) = self.most_bytes else { return Ok(()) };
+        match used_bytes(&self.conn).map_err(failed)? >= max {
+            true => Err(StoreError::SpoolFull { max }),
+            false => Ok(()),
+        }
+    }
+
     /// Stores batches together, durably; the results are in their order.
     pub(crate) fn commit(&mut self, batches: &[Batch]) -> Result<Vec<Stored>, StoreError> {
         self.first_new = None;
         check_free_space(&self.directory, self.min_free)?;
+        // Without events it is upkeep's turn, which is what makes room.
+        if batches.iter().any(|batch| !batch.events.is_empty()) {
+            self.check_limit()?;
+        }
         self.store_all(batches).map_err(|error| {
             self.forget_numbers();
             match error.sqlite_error_code() {
@@ -101,13 +123,16 @@ impl Writer {
                 by_id: &self.by_id,
                 first_new: None,
             };
-            let results = batches.iter().map(|batch| group.store(batch)).collect::<rusqlite::Result<_>>()?;
+            let results = batches.iter().map(|batch| group.store(batch));
+            let results = results.collect::<rusqlite::Result<Vec<_>>>()?;
             (results, group.counts, group.first_new)
         };
         counts.save(&tx)?;
+        let last_row =
+            tx.prepare_cached("SELECT coalesce(max(id), 0) FROM event")?.query_row([], |row| row.get(0))?;
         tx.commit()?;
         self.first_new = first_new;
-        Ok(results)
+        Ok(results.into_iter().map(|stored: Stored| Stored { last_row, ..stored }).collect())
     }
 
     /// The new events of the last commit as anyone may read them, in the order of their rows.

@@ -6,7 +6,7 @@ use crate::store::question::{Active, Cell, Cohort, Filters, Group, Key, Question
 use crate::store::sqlite::read::Snapshot;
 use crate::store::{DAY_MS, Day, StoreError};
 
-const KEYS: [Key; 20] = [
+pub(crate) const KEYS: [Key; 20] = [
     Key::Day,
     Key::Source,
     Key::Version,
@@ -28,7 +28,7 @@ const KEYS: [Key; 20] = [
     Key::ExitCode,
     Key::Flag,
 ];
-const SUMS: [Sum; 12] = [
+pub(crate) const SUMS: [Sum; 12] = [
     Sum::InputTokens,
     Sum::OutputTokens,
     Sum::CacheReadTokens,
@@ -42,14 +42,15 @@ const SUMS: [Sum; 12] = [
     Sum::Errors,
     Sum::DurationMs,
 ];
-const INSTALL_KEYS: [Key; 6] = [Key::Source, Key::Version, Key::Os, Key::Arch, Key::Caller, Key::Language];
+pub(crate) const INSTALL_KEYS: [Key; 6] =
+    [Key::Source, Key::Version, Key::Os, Key::Arch, Key::Caller, Key::Language];
 
 fn sorted(mut groups: Vec<Group>) -> Vec<Group> {
     groups.sort_by(|a, b| a.keys.cmp(&b.keys));
     groups
 }
 
-fn range(random: &mut Random, days: Day) -> Range {
+pub(crate) fn range(random: &mut Random, days: Day) -> Range {
     match random.below(4) {
         0 => Range { from: TODAY - 400, to: TODAY + 10 },
         1 => Range { from: TODAY - days, to: TODAY - days - 1 },
@@ -61,7 +62,7 @@ fn range(random: &mut Random, days: Day) -> Range {
 }
 
 /// Values of a key, among them one that no event has.
-fn values(key: Key, random: &mut Random) -> Vec<String> {
+pub(crate) fn values(key: Key, random: &mut Random) -> Vec<String> {
     let known: &[&str] = match key {
         Key::Version => &VERSIONS,
         Key::Os => &SYSTEMS,
@@ -86,7 +87,7 @@ fn values(key: Key, random: &mut Random) -> Vec<String> {
     picked
 }
 
-fn filters(random: &mut Random, keys: &[Key]) -> Filters {
+pub(crate) fn filters(random: &mut Random, keys: &[Key]) -> Filters {
     let count = random.below(5);
     (0..count).fold(Filters::default(), |filters, _| {
         let key = random.pick(keys);
@@ -94,7 +95,7 @@ fn filters(random: &mut Random, keys: &[Key]) -> Filters {
     })
 }
 
-fn question(random: &mut Random, days: Day) -> Question {
+pub(crate) fn question(random: &mut Random, days: Day) -> Question {
     let subject = random.pick(&Subject::ALL);
     let own: Vec<Key> = KEYS.into_iter().filter(|key| subject.has(*key)).collect();
     let sums: Vec<Sum> = SUMS.into_iter().filter(|sum| subject.sums(*sum) && random.chance(50)).collect();

@@ -11,14 +11,14 @@ use crate::store::sqlite::{Folder, Reader, Writer};
 use crate::store::{Batch, DAY_MS, Day, NewEvent};
 
 /// 2026-11-22.
-pub(super) const TODAY: Day = 20_779;
+pub(crate) const TODAY: Day = 20_779;
 
 /// SplitMix64.
 #[derive(Debug, Clone)]
-pub(super) struct Random(pub(super) u64);
+pub(crate) struct Random(pub(crate) u64);
 
 impl Random {
-    pub(super) fn below(&mut self, limit: u64) -> u64 {
+    pub(crate) fn below(&mut self, limit: u64) -> u64 {
         self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
         let mut z = self.0;
         z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
@@ -26,41 +26,41 @@ impl Random {
         (z ^ (z >> 31)) % limit
     }
 
-    pub(super) fn chance(&mut self, percent: u64) -> bool {
+    pub(crate) fn chance(&mut self, percent: u64) -> bool {
         self.below(100) < percent
     }
 
-    pub(super) fn pick<T: Clone>(&mut self, items: &[T]) -> T {
+    pub(crate) fn pick<T: Clone>(&mut self, items: &[T]) -> T {
         items[self.below(items.len() as u64) as usize].clone()
     }
 }
 
 /// A store in a folder of its own.
 #[derive(Debug)]
-pub(super) struct Store {
-    pub(super) writer: Writer,
-    pub(super) reader: Reader,
-    pub(super) dir: TempDir,
+pub(crate) struct Store {
+    pub(crate) writer: Writer,
+    pub(crate) reader: Reader,
+    pub(crate) dir: TempDir,
 }
 
 impl Store {
-    pub(super) fn new() -> Self {
+    pub(crate) fn new() -> Self {
         Self::at(tempfile::tempdir().unwrap())
     }
 
-    pub(super) fn at(dir: TempDir) -> Self {
+    pub(crate) fn at(dir: TempDir) -> Self {
         let folder = Arc::new(Folder::open(dir.path()).unwrap());
         let writer = Writer::open(Arc::clone(&folder), 0).unwrap();
         Self { writer, reader: Reader::new(folder), dir }
     }
 
-    pub(super) fn add(&mut self, events: Vec<NewEvent>) {
+    pub(crate) fn add(&mut self, events: Vec<NewEvent>) {
         let batch = Batch { received_ms: TODAY * DAY_MS, events, ..Batch::default() };
         self.writer.commit(&[batch]).unwrap();
     }
 
     /// Seals every complete cell.
-    pub(super) fn seal(&mut self) -> usize {
+    pub(crate) fn seal(&mut self) -> usize {
         let mut sealed = 0;
         while let Some(packed) = self.reader.next_segment().unwrap() {
             self.writer.seal(&packed).unwrap();
@@ -70,37 +70,37 @@ impl Store {
     }
 
     /// Closes and opens it again.
-    pub(super) fn reopened(self) -> Self {
+    pub(crate) fn reopened(self) -> Self {
         self.writer.close();
         drop(self.reader);
         Self::at(self.dir)
     }
 }
 
-pub(super) fn install(number: u64) -> Uuid {
+pub(crate) fn install(number: u64) -> Uuid {
     Uuid::from_u64_pair(0x1111_2222_3333_4444, 0x8000_0000_0000_0000 | number)
 }
 
-pub(super) const VERSIONS: [&str; 5] = ["1.0.0", "1.1.0", "1.2.0", "2.0.0-rc.1", "2.0.0"];
-pub(super) const SYSTEMS: [&str; 3] = ["linux", "darwin", "windows"];
-pub(super) const NAMES: [&str; 6] = ["root", "shell", "read_file", "gpt-4o", "other", "custom"];
-pub(super) const ERRORS: [&str; 4] = ["timeout", "network", "other", "auth"];
+pub(crate) const VERSIONS: [&str; 5] = ["1.0.0", "1.1.0", "1.2.0", "2.0.0-rc.1", "2.0.0"];
+pub(crate) const SYSTEMS: [&str; 3] = ["linux", "darwin", "windows"];
+pub(crate) const NAMES: [&str; 6] = ["root", "shell", "read_file", "gpt-4o", "other", "custom"];
+pub(crate) const ERRORS: [&str; 4] = ["timeout", "network", "other", "auth"];
 
 /// What the events of a population are drawn from.
 #[derive(Debug, Clone)]
-pub(super) struct Population {
-    pub(super) random: Random,
-    pub(super) installs: u64,
-    pub(super) days: Day,
+pub(crate) struct Population {
+    pub(crate) random: Random,
+    pub(crate) installs: u64,
+    pub(crate) days: Day,
     made: u64,
 }
 
 impl Population {
-    pub(super) fn new(seed: u64, installs: u64, days: Day) -> Self {
+    pub(crate) fn new(seed: u64, installs: u64, days: Day) -> Self {
         Self { random: Random(seed), installs, days, made: 0 }
     }
 
-    pub(super) fn events(&mut self, count: usize) -> Vec<NewEvent> {
+    pub(crate) fn events(&mut self, count: usize) -> Vec<NewEvent> {
         (0..count).map(|_| self.event()).collect()
     }
 
@@ -227,7 +227,7 @@ impl Population {
 }
 
 /// Counters as a client sends them, with one event of its installation.
-pub(super) fn counters(events: Vec<NewEvent>, recorded: u64) -> Batch {
+pub(crate) fn counters(events: Vec<NewEvent>, recorded: u64) -> Batch {
     let epoch = Uuid::from_u64_pair(5, recorded);
     let client = ClientCounters { epoch, sent_at: 1, recorded, losses: Default::default() };
     Batch { received_ms: TODAY * DAY_MS, events, refused: Vec::new(), client: Some(client) }

@@ -9,14 +9,15 @@ use std::sync::mpsc;
 
 use rusqlite::{Connection, params_from_iter};
 
-use super::totals::{self, DailyTotals};
+use super::totals;
 use super::{Upkeep, raise_generation, unseal};
 use crate::answer::range::Range;
-use crate::store::question::View;
+use crate::store::question::{DailyTotals, View};
 use crate::store::sqlite::read::{Reader, failed};
 use crate::store::sqlite::segment::{Source, cell_end};
 use crate::store::sqlite::tail::meta;
 use crate::store::sqlite::write::Writer;
+use crate::store::totals::measured;
 use crate::store::{DAY_MS, Day, StoreError};
 
 /// Rows that one transaction looks at.
@@ -43,7 +44,7 @@ impl Upkeep {
             let from = snapshot.span()?.map_or(before, |span| span.from);
             let totals = match cells.is_empty() {
                 true => Vec::new(),
-                false => totals::measured(snapshot, Range { from, to: before + MONTH - 2 })?,
+                false => measured(snapshot, Range { from, to: before + MONTH - 2 })?,
             };
             Ok(Due { totals, cells })
         })?;
@@ -75,7 +76,7 @@ pub(crate) struct Unused {
 }
 
 impl Reader {
-    fn unused(&self) -> Result<Unused, StoreError> {
+    pub(in crate::store::sqlite) fn unused(&self) -> Result<Unused, StoreError> {
         self.connected(|open| {
             let tx = open.conn.unchecked_transaction()?;
             let last_row = tx.query_row("SELECT coalesce(max(id), 0) FROM event", [], |row| row.get(0))?;
@@ -136,7 +137,7 @@ impl Writer {
         })
     }
 
-    fn drop_unused(&mut self, unused: &Unused) -> Result<(), StoreError> {
+    pub(in crate::store::sqlite) fn drop_unused(&mut self, unused: &Unused) -> Result<(), StoreError> {
         self.forget_numbers();
         self.upkeep(|conn| {
             let recent = "SELECT session FROM event WHERE id > ?1 AND session IS NOT NULL

@@ -1,10 +1,10 @@
-//! Which of a store's names belong to which key.
+//! Which of a store's names belong to which key; the same in every store.
 
 use crate::store::StoreError;
 use crate::store::question::{Filters, Key};
 
 /// The kind of name that a key has in the dictionary; empty for numbers.
-pub(super) fn kind(key: Key) -> &'static str {
+pub(crate) fn kind(key: Key) -> &'static str {
     match key {
         Key::Day | Key::Success | Key::ExitCode => "",
         Key::Source => "source",
@@ -28,7 +28,7 @@ pub(super) fn kind(key: Key) -> &'static str {
 }
 
 /// Fails for keys that are not the environment's.
-pub(super) fn check_install_keys(by: Option<Key>, filters: &Filters) -> Result<(), StoreError> {
+pub(crate) fn check_install_keys(by: Option<Key>, filters: &Filters) -> Result<(), StoreError> {
     let of_env = |key: &Key| {
         matches!(key, Key::Source | Key::Version | Key::Os | Key::Arch | Key::Caller | Key::Language)
     };

@@ -1,0 +1,5 @@
+//! One store against the other.
+
+mod conformance;
+#[path = "../../tests/it/engine.rs"]
+mod engine;
