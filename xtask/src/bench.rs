@@ -4,11 +4,13 @@
 //! `bench exit`: each line is one endpoint, the same two commands with telemetry off and on alternately, so that a slow
 //! moment of the machine hits both. `bench telemetry`: one event, beside a bare `write(2)` of the same bytes.
 //! `bench collector`: what the collector takes and how fast it answers, beside nginx and bare SQLite.
+//! `bench scaling`: what populations of several sizes need, simulated.
 
 mod collector;
 mod endpoint;
 mod peers;
 mod record;
+mod scaling;
 
 use std::path::Path;
 use std::process::{Command, Stdio};
@@ -47,6 +49,8 @@ enum Part {
     Telemetry,
     /// What the collector takes, beside nginx and bare SQLite, and how long its answers take.
     Collector(collector::Options),
+    /// How many nodes and how much disk a population needs, simulated from measured numbers.
+    Scaling(scaling::Options),
 }
 
 const PAIRS: usize = 30;
@@ -58,6 +62,10 @@ pub(crate) fn run(options: &Options) -> anyhow::Result<()> {
     match &options.part {
         Some(Part::Collector(options)) => collector::run(options, &interrupt),
         Some(Part::Exit { pairs, peers }) => exit(&program()?, *pairs, *peers, &interrupt),
+        Some(Part::Scaling(options)) => {
+            scaling::run(options);
+            Ok(())
+        }
         Some(Part::Telemetry) => record::run(&program()?, &interrupt),
         None => {
             let program = program()?;

@@ -263,7 +263,11 @@ impl Course {
                 }
             }
         }
-        // What is there at an orderly end goes now, if it can; it is safe either way.
+        // What is there at an orderly end goes now, if it can; it is safe either way, and a store that is away is not
+        // waited for.
+        if self.again {
+            return;
+        }
         if let Err(error) =
             self.look().and_then(|()| self.ship_all(stopped, false)).and_then(|()| self.tell())
         {

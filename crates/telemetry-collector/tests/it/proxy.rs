@@ -151,7 +151,11 @@ fn message(stream: &mut impl BufRead) -> std::io::Result<Option<Vec<u8>>> {
         }
         is_chunked |= line.starts_with("transfer-encoding:") && line.contains("chunked");
     }
-    while is_chunked {
+    if !is_chunked {
+        take(stream, length, &mut message)?;
+        return Ok(Some(message));
+    }
+    loop {
         let from = message.len();
         stream.read_until(b'\n', &mut message)?;
         let size = String::from_utf8_lossy(&message[from..]).trim_end().to_owned();
@@ -161,8 +165,6 @@ fn message(stream: &mut impl BufRead) -> std::io::Result<Option<Vec<u8>>> {
             return Ok(Some(message));
         }
     }
-    take(stream, length, &mut message)?;
-    Ok(Some(message))
 }
 
 fn take(stream: &mut impl BufRead, bytes: usize, into: &mut Vec<u8>) -> std::io::Result<()> {

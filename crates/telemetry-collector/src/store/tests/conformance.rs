@@ -154,13 +154,10 @@ fn agree_on_the_rest(here: &mut dyn View, there: &mut dyn View, when: &str) -> R
 }
 
 /// What the API and the page show, in all views.
-fn agree_on_answers(here: &mut dyn View, there: &mut dyn View, when: &str) -> Result<(), StoreError> {
+fn agree_on_answers(pair: &Pair, when: &str) {
     let ranges = [Range { from: TODAY - 29, to: TODAY }, Range { from: TODAY - 90, to: TODAY }];
     for (range, version) in ranges.into_iter().flat_map(|range| [(range, false), (range, true)]) {
-        for spec in VIEWS {
-            if version && !spec.serves.contains(&Key::Version) {
-                continue;
-            }
+        for spec in VIEWS.iter().filter(|spec| !version || spec.serves.contains(&Key::Version)) {
             let versions = if version { vec!["1.0.0".to_owned(), "2.0.0".to_owned()] } else { Vec::new() };
             let scope = Scope { range, filters: Filters::default().with(Key::Version, versions) };
             let tables = |view: &mut dyn View| {
@@ -168,11 +165,13 @@ fn agree_on_answers(here: &mut dyn View, there: &mut dyn View, when: &str) -> Re
                 let shown = tables.iter().map(|table| serde_json::to_string(table).unwrap());
                 Ok::<_, StoreError>(shown.map(without_last_row).collect::<Vec<_>>())
             };
-            let (ours, theirs) = (tables(here)?, tables(there)?);
-            assert_eq!(theirs, ours, "{when}: {}", spec.name);
+            pair.both(|here, there| {
+                let (ours, theirs) = (tables(here)?, tables(there)?);
+                assert_eq!(theirs, ours, "{when}: {}", spec.name);
+                Ok(())
+            });
         }
     }
-    Ok(())
 }
 
 /// Rows are numbered otherwise.
@@ -193,7 +192,7 @@ fn runtime() -> tokio::runtime::Runtime {
 fn both_stores_give_every_answer_alike() {
     let Some(engine) = Engine::start() else { return };
     let runtime = runtime();
-    for seed in 0..3 {
+    for seed in 0..2 {
         let mut pair = Pair::new(&engine, &runtime, seed);
         let mut random = Random(100 + seed);
         let days = random.pick(&[3, 20, 80]);
@@ -214,7 +213,7 @@ fn both_stores_give_every_answer_alike() {
                 pair.both(|here, there| agree_on_installs(here, there, &mut random, days, &when));
             }
             pair.both(|here, there| agree_on_the_rest(here, there, &when));
-            pair.both(|here, there| agree_on_answers(here, there, &when));
+            agree_on_answers(&pair, &when);
         }
     }
 }
