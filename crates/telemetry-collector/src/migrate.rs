@@ -25,7 +25,7 @@ use crate::store::{Day, OpenError, StoreError, day_of};
 /// Events that are read at a time when copies are compared.
 const CHUNK: u32 = 1 << 14;
 /// Days whose totals are compared at a time.
-const DAYS: i64 = 64;
+const DAYS: i64 = 16;
 
 /// What was copied and found to be the same.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -170,8 +170,9 @@ impl Server {
         let listener = listen(settings.listen).map_err(bind_error)?;
         let address = listener.local_addr().map_err(bind_error)?;
         let folder = Arc::new(Folder::open(&settings.data)?);
-        let spool = spool::claim(&folder, &settings).await?;
+        // First: it says what is wrong with a database that cannot be used.
         let mut writer = Writer::open(Arc::clone(&folder), settings.min_free)?;
+        let spool = spool::claim(&folder, &settings).await?;
         if let Some(spool) = &spool {
             writer = spool.limit(writer)?;
         }

@@ -119,7 +119,14 @@ pub(super) fn run(options: &Options) {
     terminal::out(&format!("{options:?}"));
     terminal::out(&format!(
         "{:>12} {:>14} {:>12} {:>11} {:>11} {:>13} {:>11} {:>13}",
-        "installs", "events/day", "peak ev/s", "collectors", "store nodes", "store disk GB", "spool GB", "caught up min"
+        "installs",
+        "events/day",
+        "peak ev/s",
+        "collectors",
+        "store nodes",
+        "store disk GB",
+        "spool GB",
+        "caught up min"
     ));
     for installs in POPULATIONS {
         let per_day = installs * options.events;
@@ -175,7 +182,8 @@ mod tests {
     #[test]
     fn an_outage_fills_the_spools_and_they_empty_again() {
         let outcome = simulate(1e6, &OPTIONS, Fleet { collectors: 4.0, stores: 4.0 });
-        let hour = (OUTAGE.start..OUTAGE.end).map(|minute| arriving(1e6, &OPTIONS, minute) * MINUTE).sum::<f64>();
+        let hour =
+            (OUTAGE.start..OUTAGE.end).map(|minute| arriving(1e6, &OPTIONS, minute) * MINUTE).sum::<f64>();
         assert!((outcome.most_waiting - hour).abs() < hour * 0.05, "{outcome:?}");
         assert!(outcome.refused < 1.0 && outcome.caught_up_after.is_some());
     }

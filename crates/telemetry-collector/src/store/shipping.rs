@@ -34,7 +34,7 @@ const COUNTERS_EVERY: Duration = Duration::from_secs(5);
 const DUPLICATES_EVERY: Duration = Duration::from_secs(300);
 /// The pauses after failures: doubled each time, and up to half of it again by chance.
 const PAUSE_MIN: Duration = Duration::from_millis(100);
-const PAUSE_MAX: Duration = Duration::from_secs(10);
+const PAUSE_MAX: Duration = Duration::from_secs(5);
 /// Points in time that are remembered to tell how old the oldest waiting row is.
 const SIGHTINGS: usize = 1024;
 

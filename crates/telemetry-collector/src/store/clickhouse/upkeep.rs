@@ -7,6 +7,7 @@ use std::collections::BTreeMap;
 
 use super::client::ClickHouse;
 use super::rows::date;
+use super::sql::within;
 use crate::answer::range::Range;
 use crate::migrate::DaySum;
 use crate::store::question::View;
@@ -15,6 +16,9 @@ use crate::store::{Day, StoreError};
 
 /// The longest window of days that totals know active installations of.
 const MONTH: Day = 30;
+
+/// Days whose events are read whole by one request.
+const DAYS_AT_A_TIME: Day = 4;
 
 /// A month of events.
 #[derive(Debug, PartialEq, Eq)]
@@ -53,16 +57,24 @@ impl ClickHouse {
         Ok(self.rows(sql)?.into_iter().filter_map(partition).collect())
     }
 
-    /// Every day's events, with the sum of the CRC-32 of each as it was sent.
+    /// Every day's events, with the sum of the CRC-32 of each as it was sent; a few days at a time, for this reads all.
     pub(crate) fn day_sums(&self) -> Result<BTreeMap<Day, DaySum>, StoreError> {
-        let sql = "SELECT toInt32(day), count(), sum(toUInt64(CRC32(concat(toString(event_id), '\\n', toString(at_ms),
-                '\\n', event, '\\n', source, '\\n', properties, '\\n'))))
-            FROM event FINAL GROUP BY day";
-        let sum = |row: Vec<serde_json::Value>| {
-            let number = |at: usize| row.get(at)?.as_u64();
-            Some((row.first()?.as_i64()?, DaySum { events: number(1)?, checksum: number(2)? }))
-        };
-        Ok(self.rows(sql)?.into_iter().filter_map(sum).collect())
+        let mut sums = BTreeMap::new();
+        let Some(span) = self.read(|view: &mut dyn View| view.span())? else { return Ok(sums) };
+        for from in span.days().step_by(DAYS_AT_A_TIME as usize) {
+            let sql = format!(
+                "SELECT toInt32(day), count(), sum(toUInt64(CRC32(concat(toString(event_id), '\\n', toString(at_ms),
+                    '\\n', event, '\\n', source, '\\n', properties, '\\n'))))
+                FROM event FINAL WHERE {} GROUP BY day",
+                within(Range { from, to: from + DAYS_AT_A_TIME - 1 })
+            );
+            let sum = |row: Vec<serde_json::Value>| {
+                let number = |at: usize| row.get(at)?.as_u64();
+                Some((row.first()?.as_i64()?, DaySum { events: number(1)?, checksum: number(2)? }))
+            };
+            sums.extend(self.rows(&sql)?.into_iter().filter_map(sum));
+        }
+        Ok(sums)
     }
 
     /// Events that are stored, and rows that are stored for them: repetitions that were not merged yet are the

@@ -49,15 +49,7 @@ impl Folder {
 
     /// Whether there is no event in the folder.
     pub(crate) fn is_empty(&self) -> Result<bool, StoreError> {
-        let has_rows =
-            |conn: Connection| match conn.query_row(HAS_TABLE, ["event"], |row| row.get::<_, i64>(0))? {
-                0 => Ok(true),
-                _ => last_row(&conn).map(|last| last == 0),
-            };
-        match self.database.is_file() {
-            true => self.reader().and_then(has_rows).map_err(failed),
-            false => Ok(true),
-        }
+        self.reader().and_then(|conn| last_row(&conn)).map(|last| last == 0).map_err(failed)
     }
 }
 
