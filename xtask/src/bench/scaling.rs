@@ -13,19 +13,19 @@ use crate::terminal;
 #[derive(Debug, Clone, Copy, clap::Args)]
 pub(super) struct Options {
     /// Events a second that one core of a collector takes and ships.
-    #[arg(long, default_value_t = 30_000.0)]
+    #[arg(long, default_value_t = 20_000.0)]
     collector_rate: f64,
     /// Events a second that one core of the store takes, merges included.
-    #[arg(long, default_value_t = 100_000.0)]
+    #[arg(long, default_value_t = 40_000.0)]
     store_rate: f64,
     /// Bytes of an event in the store, after merges.
-    #[arg(long, default_value_t = 60.0)]
+    #[arg(long, default_value_t = 100.0)]
     store_bytes: f64,
     /// Bytes of an event in a spool.
     #[arg(long, default_value_t = 150.0)]
     spool_bytes: f64,
     /// Events that an installation records a day, on average over all installations.
-    #[arg(long, default_value_t = 7.0)]
+    #[arg(long, default_value_t = 7.3)]
     events: f64,
     /// Days that events are kept for.
     #[arg(long, default_value_t = 400.0)]
