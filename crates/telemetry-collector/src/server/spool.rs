@@ -102,6 +102,7 @@ impl Spool {
             desk: Box::new(move |work| desk.upkeep(work)),
             now: Arc::clone(&settings.clock),
             pace: Pace { rows: self.settings.batch_rows, age: self.settings.batch_age },
+            spool_max: self.settings.spool_max,
             raw_days: settings.raw_days.into(),
             progress: self.progress,
             prepared: self.prepared,

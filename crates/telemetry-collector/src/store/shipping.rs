@@ -171,6 +171,8 @@ pub(crate) struct Shipping {
     pub(crate) desk: Desk,
     pub(crate) now: Arc<dyn Fn() -> UnixMs + Send + Sync>,
     pub(crate) pace: Pace,
+    /// Bytes of the spool from which on nothing is taken.
+    pub(crate) spool_max: u64,
     /// Days that events are kept for in the store.
     pub(crate) raw_days: i64,
     pub(crate) progress: Arc<Progress>,
@@ -359,8 +361,10 @@ impl Course {
 
     /// Removes what has arrived from the spool, but for the newest of it.
     fn trim(&mut self, stopped: &mpsc::Receiver<()>) -> Result<(), StoreError> {
-        let last = self.shipment.shipped - KEPT_ROWS;
-        let Shipping { reader, desk, .. } = &self.shipping;
+        let Shipping { reader, desk, spool_max, .. } = &self.shipping;
+        // What has arrived must not take the room of what has not.
+        let is_tight = reader.used_bytes()? >= spool_max / 2;
+        let last = self.shipment.shipped - if is_tight { 0 } else { KEPT_ROWS };
         while last > 0 && stopped.try_recv() == Err(mpsc::TryRecvError::Empty) {
             let (told, gone) = mpsc::channel();
             desk(Box::new(move |writer| {
@@ -372,7 +376,7 @@ impl Course {
                 rows => self.trimmed += rows,
             }
         }
-        if self.trimmed >= SWEEP_ROWS {
+        if self.trimmed >= SWEEP_ROWS || (is_tight && self.trimmed > 0) {
             self.trimmed = 0;
             sweep(reader, desk)?;
         }
