@@ -66,8 +66,17 @@ impl ClickHouse {
 
     /// The rows that a query answers with.
     pub(super) fn rows(&self, sql: &str) -> Result<Vec<Vec<Value>>, StoreError> {
+        self.rows_within(sql, READ_LIMIT)
+    }
+
+    /// The same for what is answered at once: no longer than other requests may take.
+    pub(super) fn rows_at_once(&self, sql: &str) -> Result<Vec<Vec<Value>>, StoreError> {
+        self.rows_within(sql, self.0.write_limit)
+    }
+
+    fn rows_within(&self, sql: &str, limit: Duration) -> Result<Vec<Vec<Value>>, StoreError> {
         let seconds = READ_LIMIT.as_secs().to_string();
-        let text = self.at_some_host(READ_LIMIT, async |client| {
+        let text = self.at_some_host(limit, async |client| {
             let query = client
                 .clone()
                 .with_compression(Compression::None)

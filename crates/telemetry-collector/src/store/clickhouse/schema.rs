@@ -220,7 +220,7 @@ impl ClickHouse {
     ///
     /// `Ok(Err(_))` when nobody could be asked: what is wrong with the server is not known then.
     pub(crate) fn prepare(&self) -> Result<Result<(), StoreError>, OpenError> {
-        let version = match self.rows("SELECT version()") {
+        let version = match self.rows_at_once("SELECT version()") {
             Ok(rows) => rows.first().and_then(|row| row.first()?.as_str().map(str::to_owned)),
             Err(error) => return Ok(Err(error)),
         };
@@ -258,7 +258,7 @@ impl ClickHouse {
     fn columns(&self) -> Result<BTreeMap<String, BTreeMap<String, String>>, StoreError> {
         let sql = "SELECT table, name, type FROM system.columns WHERE database = currentDatabase()";
         let mut tables: BTreeMap<String, BTreeMap<String, String>> = BTreeMap::new();
-        for row in self.rows(sql)? {
+        for row in self.rows_at_once(sql)? {
             if let [Value::String(table), Value::String(name), Value::String(kind)] = row.as_slice() {
                 tables.entry(table.clone()).or_default().insert(name.clone(), kind.clone());
             }
