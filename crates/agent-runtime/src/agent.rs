@@ -283,6 +283,18 @@ impl Agent {
         command.unwrap_or_else(|| said.to_owned())
     }
 
+    /// The names of the file's commands, which are said as `/name`.
+    pub fn commands(&self) -> impl Iterator<Item = &str> {
+        self.commands.iter().map(|(name, _)| name.as_str())
+    }
+
+    /// Has its questions answered by another agent's models.
+    pub(crate) fn take_models_of(&mut self, other: Self) {
+        self.model = other.model;
+        self.fallback = other.fallback;
+        self.auto = other.auto;
+    }
+
     /// Whether it is known what the model costs.
     #[must_use]
     pub fn is_priced(&self) -> bool {

@@ -65,7 +65,7 @@ pub use cancel::Cancel;
 pub use cassette::{Recorder, Replayer};
 pub use config::{Config, ConfigError};
 pub use conversation::event::{Answer, CallUsage, Confirmation, Event, Frontend, ToolStatus, TurnOutcome};
-pub use conversation::{Conversation, DELEGATION_TOOLS, Settings};
+pub use conversation::{Conversation, DELEGATION_TOOLS, Offered, Settings};
 pub use environment::{EnvFileError, Environment, Secret, parse_env_file};
 pub use provider::ProviderError;
 pub use provider::endpoint::Keys;

@@ -164,7 +164,7 @@ fn conversations_are_found_by_place_and_by_the_beginning_of_their_id() {
     no session `-1` in DIR (there is none yet)
     no session `-3` in DIR (there are 2)
     no session `-x` in DIR (count from the newest with -1, -2, …, or name an id)
-    no session `zzz` in DIR (`docker-agent sessions list` shows them)
+    no session `zzz` in DIR (`sessions list` shows them)
     ");
 }
 

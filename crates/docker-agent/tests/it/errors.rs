@@ -158,16 +158,19 @@ fn no_message() {
 fn files_that_cannot_be_used() {
     assert_snapshot!(failing(&["run", "missing.yaml", "hi"]), @"
     exit 1
-    error: cannot read missing.yaml: No such file or directory (os error 2)
+    error: cannot read missing.yaml
+    cause: No such file or directory (os error 2)
     hint: give the path of an agent.yaml
     ");
     assert_snapshot!(failing(&["run", ".", "hi"]), @"
     exit 1
-    error: cannot read .: Is a directory (os error 21)
+    error: cannot read .
+    cause: Is a directory (os error 21)
     ");
     assert_snapshot!(failing(&["run", "latin1.yaml", "hi"]), @"
     exit 1
-    error: cannot read latin1.yaml: stream did not contain valid UTF-8
+    error: cannot read latin1.yaml
+    cause: stream did not contain valid UTF-8
     ");
     assert_snapshot!(failing(&["run", "broken.yaml", "hi"]), @"
     exit 1
@@ -198,7 +201,8 @@ fn files_that_cannot_be_used() {
     ");
     assert_snapshot!(failing(&["run", "keyless.yaml", "hi", "--env-from-file", "missing.env"]), @"
     exit 1
-    error: cannot read the env file missing.env: No such file or directory (os error 2)
+    error: cannot read the env file missing.env
+    cause: No such file or directory (os error 2)
     ");
     assert_snapshot!(failing(&["models", "--env-from-file", "bad.env"]), @"
     exit 1
@@ -208,7 +212,8 @@ fn files_that_cannot_be_used() {
     ");
     assert_snapshot!(failing(&["run", "keyless.yaml", "hi", "--fake", "missing.yaml"]), @"
     exit 1
-    error: cannot read missing.yaml: No such file or directory (os error 2)
+    error: cannot read missing.yaml
+    cause: No such file or directory (os error 2)
     ");
     assert_snapshot!(failing(&["run", "keyless.yaml", "hi", "--fake", "bad-recording.yaml"]), @"
     exit 1
@@ -218,11 +223,13 @@ fn files_that_cannot_be_used() {
     let run = |arguments: &[&str]| shown(&home, &home.run(arguments));
     assert_snapshot!(run(&["run", "keyless.yaml", "hi", "--working-dir", "missing"]), @"
     exit 1
-    error: cannot work in missing: No such file or directory (os error 2)
+    error: cannot work in missing
+    cause: No such file or directory (os error 2)
     ");
     assert_snapshot!(run(&["run", "keyless.yaml", "hi", "--record", "missing/folder.yaml"]), @"
     exit 1
-    error: cannot write missing/folder.yaml: No such file or directory (os error 2)
+    error: cannot write missing/folder.yaml
+    cause: No such file or directory (os error 2)
     ");
 }
 
@@ -231,7 +238,8 @@ fn errors_are_events_with_json() {
     assert_snapshot!(failing(&["run", "missing.yaml", "hi", "--json"]), @r#"
     exit 1
     {"type":"error","class":"config","text":"cannot read missing.yaml: No such file or directory (os error 2)"}
-    error: cannot read missing.yaml: No such file or directory (os error 2)
+    error: cannot read missing.yaml
+    cause: No such file or directory (os error 2)
     hint: give the path of an agent.yaml
     "#);
     assert_snapshot!(failing(&["run", "keyless.yaml", "hi", "--json"]), @r#"
@@ -259,10 +267,12 @@ fn what_a_model_refuses() {
             401 => assert_snapshot!(text, @"
             exit 1
             error: the provider refused the key: Incorrect API key provided: [masked] (status 401)
+            hint: check the key that the model uses: `token_key` in the agent file names its variable
             "),
             404 => assert_snapshot!(text, @"
             exit 1
             error: not found: The model does not exist (status 404)
+            hint: check the name of the model, and its `base_url` if the agent file has one
             "),
             _ => assert_snapshot!(text, @"
             exit 1

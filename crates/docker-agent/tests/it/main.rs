@@ -21,6 +21,7 @@ mod real_model;
 mod run;
 mod screens;
 mod server;
+mod sessions;
 mod setup;
 mod surroundings;
 mod telemetry;
