@@ -229,8 +229,15 @@ fn explain(error: reqwest::Error, url: &str) -> TransportError {
     } else if request {
         TransportError::Request(format!("{host}: {source}"))
     } else if connect {
-        TransportError::Network(format!("cannot connect to {host}: {source}"))
+        TransportError::Network(format!("cannot connect to {}: {source}", place_of(url)))
     } else {
         TransportError::Network(format!("{host}: {source}"))
     }
+}
+
+/// The host of a URL, and its port where it names one; nothing of what else may be in it.
+fn place_of(url: &str) -> &str {
+    let rest = url.split_once("://").map_or(url, |(_, rest)| rest);
+    let authority = rest.split(['/', '?', '#']).next().unwrap_or_default();
+    authority.rsplit('@').next().unwrap_or_default()
 }

@@ -113,7 +113,15 @@ fn tools_are_listed_those_of_servers_included() {
     let home = Home::quiet();
     with_server(&home, "usual");
     let ran = home.run(&["debug", "toolsets", "agent.yaml"]).ok();
-    insta::assert_snapshot!(ran.stdout, @"");
+    insta::assert_snapshot!(ran.stdout, @"
+    root: 4 tools
+      think          Writes a thought down, to reason step by step before acting.
+      s_echo         Does echo.
+      s_fail         Does fail.
+      transfer_task  Gives a task to another agent, which works on it alone, and returns its answer.
+    helper: 1 tool
+      shell  Runs a command in a shell and waits for it.
+    ");
     let json = home.run(&["debug", "toolsets", "agent.yaml", "--json", "--agent", "helper"]).ok().json();
     assert_eq!(json["agents"][0]["tools"][0]["name"], "shell");
     assert_eq!(json["agents"][0]["tools"][0]["parameters"]["type"], "object");

@@ -170,7 +170,19 @@ fn a_tool_can_ask() {
     answer("to decline:", "main");
     answer("age (a whole number)", "old");
     answer("not a whole number\nage", "42");
-    assert_snapshot!(tmux.wait_for("exit 0"), @"");
+    assert_snapshot!(tmux.wait_for("exit 0"), @r#"
+    the agent asks: Which branch?
+    answer, or nothing to decline: main
+    ✓ user_prompt Which branch? (T)
+    About you
+    the agent asks: How old?
+    age (a whole number), or nothing to decline: old
+    not a whole number
+    age (a whole number), or nothing to decline: 42
+    ✓ user_prompt How old? (T)
+    Thank you.
+    exit 0, icanon echo
+    "#);
     let told = |at: usize| chat.got()[at].json()["messages"].as_array().expect("messages").last().cloned();
     let told = |at: usize| told(at).expect("an answer")["content"].to_string();
     assert!(told(1).contains("main") && told(2).contains("42"), "{} {}", told(1), told(2));
@@ -207,7 +219,25 @@ fn another_model_can_answer_from_now_on() {
     say("/model");
     tmux.wait_for("lets another one");
     say("/exit");
-    assert_snapshot!(tmux.wait_for("exit 0"), @"");
+    assert_snapshot!(tmux.wait_for("exit 0"), @"
+    root, openai/gpt-4o · /help says what else
+    > Who are you?
+    I am one.
+    root · openai/gpt-4o · 150 tokens · $0.0008
+    > /model nonsense
+    error: no model `nonsense` in agent.yaml, and it is no provider/model
+    > /model small
+    openai/gpt-4o-mini answers from now on
+    > And you?
+    I am another.
+    root · openai/gpt-4o-mini · 300 tokens · $0.0015
+    > /clear
+    a new conversation; nothing of the last one is remembered
+    > /model
+    openai/gpt-4o-mini; `/model NAME` lets another one answer
+    > /exit
+    exit 0, icanon echo
+    ");
     let asked: Vec<(String, usize)> = chat
         .got()
         .iter()
@@ -228,8 +258,12 @@ fn a_model_that_cannot_be_reached_is_said_with_what_to_do() {
     let model = format!("m: {{provider: openai, model: gpt-4o, base_url: 'http://127.0.0.1:{port}/v1'}}");
     let agent = "root: {model: m, fallback: {models: [m], retries: -1}}";
     home.write("agent.yaml", &format!("agents: {{{agent}}}\nmodels: {{{model}}}\n"));
-    let Some(tmux) = Tmux::start(&home, 80, &["run", "agent.yaml", "hi"]) else { return };
-    assert_snapshot!(tmux.wait_for("exit 1").replace(&port.to_string(), "PORT"), @"");
+    let Some(tmux) = Tmux::start(&home, 100, &["run", "agent.yaml", "hi"]) else { return };
+    assert_snapshot!(tmux.wait_for("exit 1").replace(&port.to_string(), "PORT"), @"
+    error: network: cannot connect to 127.0.0.1:PORT: Connection refused (os error 111)
+    hint: check that the model's server can be reached: the agent file's `base_url`, or the provider's own
+    exit 1, icanon echo
+    ");
 }
 
 #[test]

@@ -14,7 +14,7 @@ pub(super) fn label(name: &str, arguments: &Value) -> String {
         other => other.to_string(),
     };
     // What a call is about; the rest is how.
-    let about = ["path", "cmd"].iter().find_map(|name| arguments.get(name));
+    let about = ["path", "cmd", "message"].iter().find_map(|name| arguments.get(name));
     let texts: Vec<String> = match (about, arguments) {
         (Some(about), _) => vec![word(about)],
         (None, Value::Object(members)) => members.values().map(word).collect(),

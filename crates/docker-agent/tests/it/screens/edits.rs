@@ -47,7 +47,17 @@ fn what_was_not_asked_about_is_shown_afterwards() {
     let chat = Server::chat([edit, write, server::says("Done.")]);
     let file = home.agent(&chat);
     let Some(tmux) = Tmux::start(&home, 80, &["run", &file, "Edit it.", "--yolo"]) else { return };
-    assert_snapshot!(tmux.wait_for("exit 0"), @"");
+    assert_snapshot!(tmux.wait_for("exit 0"), @"
+    ✓ edit_file a.txt (+1 -1, T)
+      one
+    - two
+    + 2
+      three
+    ✓ write_file b.txt (+1 -0, T)
+    + new
+    Done.
+    exit 0, icanon echo
+    ");
 }
 
 #[test]
@@ -63,5 +73,19 @@ fn a_file_is_asked_about_by_its_lines() {
     tmux.wait_for("run write_file on a.txt?");
     tmux.press("y");
     // What was seen before is not shown again; that a line went was not seen.
-    assert_snapshot!(tmux.wait_for("exit 0"), @"");
+    assert_snapshot!(tmux.wait_for("exit 0"), @"
+    + one
+    + two
+    run write_file on new.txt? [y]es, [a]ll, [n]o: yes
+    ✓ write_file new.txt (+2 -0, T)
+    + one
+    + two
+    run write_file on a.txt? [y]es, [a]ll, [n]o: yes
+    ✓ write_file a.txt (+2 -1, T)
+    - old
+    + one
+    + two
+    Done.
+    exit 0, icanon echo
+    ");
 }

@@ -18,7 +18,10 @@ fn a_job_in_the_background_needs_no_terminal() {
     tmux.write("for the shell");
     tmux.wait_for("for the shell");
     go.send(()).expect("a model");
-    assert_snapshot!(tmux.wait_for("exit 0"), @"");
+    assert_snapshot!(tmux.wait_for("exit 0"), @"
+    for the shellDone, quietly.
+    exit 0, icanon echo
+    ");
 }
 
 #[test]
@@ -32,6 +35,14 @@ fn a_job_in_the_background_asks_when_it_comes_to_the_front() {
     tmux.press("Enter");
     tmux.write("y");
     tmux.press("Enter");
-    assert_snapshot!(tmux.wait_for("exit 0"), @"");
+    assert_snapshot!(tmux.wait_for("exit 0"), @r#"
+    stopped
+
+    run shell {"cmd":"touch made"}? [y]es, [a]ll, [n]o: y
+    yes
+    ✓ shell touch made (T)
+    Done.
+    exit 0, icanon echo
+    "#);
     assert!(home.path().join("made").exists());
 }
