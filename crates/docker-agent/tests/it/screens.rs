@@ -261,7 +261,7 @@ fn a_model_that_cannot_be_reached_is_said_with_what_to_do() {
     let Some(tmux) = Tmux::start(&home, 100, &["run", "agent.yaml", "hi"]) else { return };
     assert_snapshot!(tmux.wait_for("exit 1").replace(&port.to_string(), "PORT"), @"
     error: network: cannot connect to 127.0.0.1:PORT: Connection refused (os error 111)
-    hint: check that the model's server can be reached: the agent file's `base_url`, or the provider's own
+    hint: check `base_url` in the agent file, and that the model's server runs
     exit 1, icanon echo
     ");
 }

@@ -10,7 +10,7 @@ pub(super) fn hint(class: &str) -> Option<&'static str> {
         }
         ErrorClass::NotFound => "check the name of the model, and its `base_url` if the agent file has one",
         ErrorClass::Network | ErrorClass::Timeout => {
-            "check that the model's server can be reached: the agent file's `base_url`, or the provider's own"
+            "check `base_url` in the agent file, and that the model's server runs"
         }
         ErrorClass::RateLimited | ErrorClass::Server => "wait a while, or choose another model with --model",
         ErrorClass::ContextTooLong => {
