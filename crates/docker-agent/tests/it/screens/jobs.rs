@@ -33,6 +33,8 @@ fn a_job_in_the_background_asks_when_it_comes_to_the_front() {
     tmux.wait_for("stopped");
     assert!(!home.path().join("made").exists());
     tmux.press("Enter");
+    // What is typed before the question does not answer it.
+    tmux.wait_for("[n]o:");
     tmux.write("y");
     tmux.press("Enter");
     assert_snapshot!(tmux.wait_for("exit 0"), @r#"
