@@ -404,8 +404,7 @@ fn nobody_there() {
     assert_eq!(stage.turn("?", &mut notes), TurnOutcome::Failed);
     let (class, text) = notes.errors().remove(0);
     assert_eq!(class, "network");
-    let expected = format!("network: cannot connect to {place}: Connection refused");
-    assert!(text.starts_with(&expected), "{text}");
+    assert!(text.starts_with(&format!("network: cannot connect to {place}: Connection refused")), "{text}");
 }
 
 #[test]
