@@ -317,3 +317,58 @@ fn a_log_that_cannot_be_written_is_said_and_ends_nothing() {
     warning: cannot write the debug log: File exists (os error 17)
     ");
 }
+
+#[test]
+fn settings_sessions_and_choices_that_cannot_be_used() {
+    let home = home().with("OPENAI_API_KEY", "x");
+    let run = |arguments: &[&str]| shown(&home, &home.run(arguments));
+    assert_snapshot!(run(&["run", "keyless.yaml", "hi", "--model", "root=openai/gpt-4o"]), @"
+    exit 2
+    error: no model `root=openai/gpt-4o` in keyless.yaml, and it is no provider/model
+    hint: --model is for the agent that begins: name the model alone, and the agent with --agent
+    ");
+    assert_snapshot!(run(&["run", "keyless.yaml", "hi", "--session", "zzz"]), @"
+    exit 2
+    error: no session `zzz` in HOME/.local/state/docker-agent/sessions (`sessions list` shows them)
+    ");
+    assert_snapshot!(run(&["sessions", "show", "zzz"]), @"
+    exit 2
+    error: no session `zzz` in HOME/.local/state/docker-agent/sessions (`sessions list` shows them)
+    ");
+    assert_snapshot!(run(&["debug", "toolsets", "keyless.yaml", "--working-dir", "missing"]), @"
+    exit 1
+    error: cannot work in missing
+    cause: No such file or directory (os error 2)
+    ");
+    home.write(".config/docker-agent/prices.json", "{");
+    assert_snapshot!(run(&["run", "keyless.yaml", "hi"]), @"
+    exit 1
+    error: cannot use HOME/.config/docker-agent/prices.json
+    cause: EOF while parsing an object at line 1 column 1
+    hint: it has to have the form of https://models.dev/api.json; delete it to use the built-in prices
+    ");
+}
+
+#[test]
+fn a_choice_that_cannot_be_saved() {
+    let home = Home::new();
+    home.write(".config", "");
+    assert_snapshot!(shown(&home, &home.run(&["telemetry", "disable"])), @"
+    exit 1
+    error: telemetry is not off, because the choice could not be saved
+    cause: Not a directory (os error 20)
+    hint: TELEMETRY_ENABLED=false in the environment turns telemetry off without a file
+    ");
+}
+
+#[test]
+fn a_device_that_is_full() {
+    let home = Home::quiet();
+    let full = fs::OpenOptions::new().write(true).open("/dev/full").expect("a device");
+    let ran = Ran::of(&home.command(&["version"]).stdout(full).output().expect("the program"));
+    assert_snapshot!(shown(&home, &ran), @"
+    exit 1
+    error: cannot write to stdout
+    cause: No space left on device (os error 28)
+    ");
+}
