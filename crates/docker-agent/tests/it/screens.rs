@@ -293,7 +293,7 @@ fn ctrl_c_stops_an_answer_and_twice_leaves() {
     root, openai/gpt-4o · /help says what else
     > Take your time.
     stopped
-    root · openai/gpt-4o · 0 tokens · $0.0000
+    root · openai/gpt-4o · tokens unknown
     > Are you there?
     Here I am.
     root · openai/gpt-4o · 150 tokens · $0.0008

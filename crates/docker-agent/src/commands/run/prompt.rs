@@ -159,12 +159,19 @@ fn change_model(talk: &mut Talk, maker: &Maker<'_>, name: &str) {
 /// Agent, model, tokens and cost in a line: `root · openai/gpt-4o · 1,234 tokens · $0.0012`.
 fn status(talk: &Talk) -> String {
     let (agent, usage) = (talk.conversation.agent(), talk.conversation.usage());
-    let tokens = calls::thousands(usage.input_tokens + usage.output_tokens);
-    format!("{} · {} · {tokens} tokens · {}", agent.name(), agent.model(), dollars(usage.cost))
+    let used = match usage.input_tokens + usage.output_tokens {
+        // A model that was stopped, or whose server does not count, is not free.
+        0 => "tokens unknown".to_owned(),
+        tokens => format!("{} tokens · {}", calls::thousands(tokens), dollars(usage.cost)),
+    };
+    format!("{} · {} · {used}", agent.name(), agent.model())
 }
 
 fn cost(talk: &Talk) -> String {
     let usage = talk.conversation.usage();
+    if usage.input_tokens + usage.output_tokens == 0 {
+        return "no model has told yet how many tokens it used".to_owned();
+    }
     format!(
         "{} tokens read ({} cached), {} written ({} thoughts): {}",
         calls::thousands(usage.input_tokens),
