@@ -26,7 +26,7 @@ use serde_json::Value;
 
 pub use endpoint::Endpoint;
 pub use error::ProviderError;
-pub use model::{Model, ModelId, Parameters};
+pub use model::{Model, ModelId, Parameters, Sampling};
 pub use thinking::{Effort, Thinking};
 pub use wire::Wire;
 

@@ -1,7 +1,9 @@
 //! What an agent file says about models, in the terms of providers.
 
-use super::{CustomProvider, ModelSettings};
-use crate::config::{self, ApiType, Config, ModelConfig, StructuredOutput, ThinkingBudget};
+use std::collections::BTreeMap;
+
+use super::{CustomProvider, ModelSettings, Sampling};
+use crate::config::{self, ApiType, Config, ModelConfig, ProviderConfig, StructuredOutput, ThinkingBudget};
 use crate::provider::{Effort, OutputSchema, Thinking, Wire};
 
 impl ModelSettings {
@@ -19,10 +21,12 @@ impl ModelSettings {
             }),
             base_url: model.base_url.clone(),
             token_key: model.token_key.clone(),
-            temperature: model.temperature,
-            top_p: model.top_p,
-            frequency_penalty: model.frequency_penalty,
-            presence_penalty: model.presence_penalty,
+            sampling: Sampling {
+                temperature: model.temperature,
+                top_p: model.top_p,
+                frequency_penalty: model.frequency_penalty,
+                presence_penalty: model.presence_penalty,
+            },
             max_tokens: model.max_tokens,
             parallel_tool_calls: model.parallel_tool_calls,
             track_usage: model.track_usage,
