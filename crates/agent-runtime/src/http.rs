@@ -120,7 +120,7 @@ impl Http {
                 TransportError::Request(format!("the value for the header {name} is no header value"))
             })?;
             value.set_sensitive(true);
-            builder = builder.header(*name, value);
+            builder = builder.header(name, value);
         }
         let sending = builder.body(request.body.clone()).send();
         let response = tokio::time::timeout(self.options.idle_timeout, sending)

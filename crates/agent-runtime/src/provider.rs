@@ -16,6 +16,7 @@ pub mod fallback;
 pub mod fenced;
 pub mod model;
 mod parts;
+pub mod random;
 pub mod responses;
 pub mod retry;
 pub mod thinking;

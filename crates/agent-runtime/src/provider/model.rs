@@ -6,6 +6,7 @@
 
 mod configured;
 
+use std::collections::BTreeMap;
 use std::fmt;
 
 use agent_telemetry::Provider;
@@ -66,7 +67,6 @@ pub struct Parameters {
     pub limit_is_completion_tokens: bool,
 }
 
-/// What a file says about a model, in the terms of providers.
 /// How a model chooses among words; what is absent is the provider's choice.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 #[non_exhaustive]
@@ -81,6 +81,7 @@ pub struct Sampling {
     pub presence_penalty: Option<f64>,
 }
 
+/// What a file says about a model, in the terms of providers.
 #[derive(Clone, Debug, Default, PartialEq)]
 #[non_exhaustive]
 pub struct ModelSettings {
@@ -108,6 +109,8 @@ pub struct ModelSettings {
     pub thinking: Option<Thinking>,
     /// The form of the answer.
     pub output: Option<OutputSchema>,
+    /// Headers of every request, those of the provider included; variables not yet filled in.
+    pub headers: BTreeMap<String, String>,
     /// `provider_opts` as written.
     pub options: Map<String, Value>,
 }

@@ -10,11 +10,12 @@ impl ModelSettings {
     /// Reads a model of a file.
     #[must_use]
     pub fn from_config(config: &Config, model: &ModelConfig) -> Self {
+        let provider = config.provider(&model.provider);
         Self {
             name: model.name.clone(),
             provider: model.provider.clone(),
             model: model.model.clone(),
-            custom: config.provider(&model.provider).map(|custom| CustomProvider {
+            custom: provider.map(|custom| CustomProvider {
                 base_url: custom.base_url.clone(),
                 token_key: custom.token_key.clone(),
                 wire: Some(wire(custom.api_type)),
@@ -32,6 +33,7 @@ impl ModelSettings {
             track_usage: model.track_usage,
             thinking: model.thinking_budget.and_then(thinking),
             output: None,
+            headers: headers(provider, model),
             options: model.provider_opts.clone(),
         }
     }
@@ -46,6 +48,13 @@ impl From<&StructuredOutput> for OutputSchema {
             strict: output.strict,
         }
     }
+}
+
+/// A model's own headers beat those of its provider, however they are spelled.
+fn headers(provider: Option<&ProviderConfig>, model: &ModelConfig) -> BTreeMap<String, String> {
+    let of_provider = provider.into_iter().flat_map(|provider| &provider.headers);
+    let all = of_provider.chain(&model.headers);
+    all.map(|(name, value)| (name.to_ascii_lowercase(), value.clone())).collect()
 }
 
 fn wire(api_type: ApiType) -> Wire {
