@@ -33,24 +33,17 @@ pub(super) fn resolve(
     let mut parts = reference.parts().into_iter();
     let first = parts.next().unwrap_or(ModelRef::Auto);
     let alloy = parts.map(|part| find(config, &part)).collect::<Result<Vec<_>, _>>()?;
-    let named = match first {
-        ModelRef::Auto if alloy.is_empty() => None,
-        first => Some(find(config, &first)?),
-    };
-    // `auto` makes no sense beside a model that was named.
+    let first = if alloy.is_empty() { found(config, &first)? } else { Some(find(config, &first)?) };
     let stand_ins = agent.fallback.iter().flat_map(|fallback| &fallback.models);
-    let stand_ins = stand_ins.filter(|reference| **reference != ModelRef::Auto);
-    let fallback = stand_ins.map(|reference| find(config, reference)).collect::<Result<Vec<_>, _>>()?;
+    let stand_ins = stand_ins.map(|reference| found(config, reference)).collect::<Result<Vec<_>, _>>()?;
     let unsupported = config.unsupported_for(&agent.name, reference);
     if !unsupported.is_empty() {
         return Err(AgentError::Unsupported(unsupported));
     }
-    let (settings, why) = match named {
+    let choose = || auto::choose(environment, choice.keys, auto::answers);
+    let (settings, why) = match first {
         Some(settings) => (settings, None),
-        None => {
-            let chosen = auto::choose(environment, choice.keys, auto::answers)?;
-            (chosen.settings, Some(chosen.why))
-        }
+        None => choose().map(|chosen| (chosen.settings, Some(chosen.why)))?,
     };
     let output = agent.structured_output.as_ref().map(OutputSchema::from);
     let resolved = |settings: ModelSettings| {
@@ -58,15 +51,31 @@ pub(super) fn resolve(
         Model::resolve(&settings, &choice.prices, environment, choice.keys)
     };
     let model = resolved(settings)?;
+    let mut fallback = Vec::new();
+    for settings in stand_ins {
+        let settings = match settings {
+            Some(settings) => settings,
+            None => choose()?.settings,
+        };
+        fallback.push(resolved(settings)?);
+    }
     Ok(Models {
         auto: why.map(|why| format!("{}: {why}", model.id())),
         model,
         alloy: alloy.into_iter().map(resolved).collect::<Result<_, _>>()?,
-        fallback: fallback.into_iter().map(resolved).collect::<Result<_, _>>()?,
+        fallback,
     })
 }
 
-/// The one model behind a reference.
+/// The one model behind a reference; nothing where the program is to choose.
+fn found(config: &Config, reference: &ModelRef) -> Result<Option<ModelSettings>, AgentError> {
+    match reference {
+        ModelRef::Auto => Ok(None),
+        named => find(config, named).map(Some),
+    }
+}
+
+/// The one model behind a name.
 fn find(config: &Config, reference: &ModelRef) -> Result<ModelSettings, AgentError> {
     let settings = |model: &ModelConfig| ModelSettings::from_config(config, model);
     let unknown = |name: &str, known: &[&str]| {

@@ -15,7 +15,7 @@ use serde_json::json;
 
 use crate::server::format::{End, Format};
 use crate::server::{Script, Server};
-use crate::setup::{Notes, quick};
+use crate::setup::{Notes, Stage, quick};
 
 const MINUTE: Duration = Duration::from_secs(60);
 
@@ -279,4 +279,22 @@ fn a_conversation_tells_who_stood_in_and_counts_who_answered() {
     let end = records.iter().find(|record| record["properties"]["action"] == "end").unwrap();
     assert_eq!(end["properties"]["errors"], json!({ "auth": 1 }));
     assert_eq!(end["properties"]["outcome"], "completed");
+}
+
+#[test]
+fn who_stands_in_may_be_left_to_the_program() {
+    let first = Server::start([refusal(401)]);
+    let runner = Server::start([Format::Chat.says("local")]);
+    let host = runner.base_url.trim_start_matches("http://").trim_end_matches("/v1").to_owned();
+    let environment = Environment::new([("MODEL_RUNNER_HOST".to_owned(), host)]);
+    let text = format!(
+        "agents: {{ root: {{ model: m, fallback: {{ models: [auto] }} }} }}\nmodels: {{ m: {{ {} }} }}",
+        Format::Chat.model(&first.base_url)
+    );
+    let transport = Transport::live(http::Options::new("test/1", &environment));
+    let mut stage = Stage::build(&text, transport, |settings| settings, &environment, &Choice::default());
+    let mut notes = Notes::default();
+    assert_eq!(stage.turn("hi", &mut notes), TurnOutcome::Completed);
+    assert_eq!(notes.text(), "local");
+    assert_eq!(runner.seen()[0].path, "/engines/v1/chat/completions");
 }

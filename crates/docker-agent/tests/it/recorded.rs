@@ -4,10 +4,12 @@
 use std::fs;
 use std::path::Path;
 use std::process::Stdio;
+use std::sync::mpsc;
 
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::{Map, Value};
 
+use crate::server::PATIENCE;
 use crate::setup::{Home, Ran};
 
 const AGENTS: &str = "
@@ -46,7 +48,11 @@ fn records() -> Vec<Value> {
     let mut command =
         home.command(&["run", "agent.yaml", messages[0], messages[1], "--fake", "release.yaml", "--json"]);
     let child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("the program");
-    assert_eq!(fs::read_to_string(&fifo).expect("a word from the tool"), "started\n");
+    // If it never does, the test ends all the same.
+    let (heard, word) = mpsc::channel();
+    std::thread::spawn(move || heard.send(fs::read_to_string(&fifo)));
+    let word = word.recv_timeout(PATIENCE).expect("a tool that runs");
+    assert_eq!(word.expect("a word from the tool"), "started\n");
     kill_process(Pid::from_child(&child), Signal::INT).expect("a signal");
     let ran = Ran::of(&child.wait_with_output().expect("an end"));
     assert_eq!(ran.code, 130, "{ran:?}");
