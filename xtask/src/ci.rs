@@ -47,7 +47,10 @@ pub(crate) fn run() -> anyhow::Result<()> {
     let metadata = workspace::metadata()?;
     let machine = Machine {
         nextest: process::output(workspace::cargo().args(["nextest", "--version"]))?.status.success(),
-        oldest_rust: oldest_rust(&metadata, &process::stdout(Command::new("rustc").arg("--version"))?),
+        oldest_rust: workspace::oldest_rust(
+            &metadata,
+            &process::stdout(Command::new("rustc").arg("--version"))?,
+        ),
         release_dir: metadata.target_directory.into_std_path_buf().join("release"),
     };
     let started = Instant::now();
@@ -74,14 +77,6 @@ pub(crate) fn run() -> anyhow::Result<()> {
     }
     terminal::note(&format!("{:8.1} s  all checks passed", started.elapsed().as_secs_f64()));
     Ok(())
-}
-
-/// The Rust that the packages promise to build with, if `at_work` (as in `rustc 1.95.0 (…)`) is another one.
-fn oldest_rust(metadata: &cargo_metadata::Metadata, at_work: &str) -> Option<String> {
-    let promised = metadata.packages.iter().filter_map(|package| package.rust_version.as_ref()).min()?;
-    let promised = format!("{}.{}", promised.major, promised.minor);
-    let is_at_work = at_work.split([' ', '-']).nth(1)?.starts_with(&format!("{promised}."));
-    (!is_at_work).then_some(promised)
 }
 
 /// Lists the steps in the order in which they run.
@@ -208,8 +203,11 @@ mod tests {
     #[test]
     fn the_oldest_rust_is_tried_when_it_is_not_the_one_at_work() {
         let metadata = workspace::metadata().unwrap();
-        let other = oldest_rust(&metadata, "rustc 1.9999.0 (59807616e 2099-04-14)").unwrap();
-        assert_eq!(oldest_rust(&metadata, &format!("rustc {other}.1-beta.2 (59807616e 2026-04-14)")), None);
+        let other = workspace::oldest_rust(&metadata, "rustc 1.9999.0 (59807616e 2099-04-14)").unwrap();
+        assert_eq!(
+            workspace::oldest_rust(&metadata, &format!("rustc {other}.1-beta.2 (59807616e 2026-04-14)")),
+            None
+        );
         let machine =
             Machine { nextest: true, oldest_rust: Some(other.clone()), release_dir: PathBuf::default() };
         let steps = plan(&machine);
