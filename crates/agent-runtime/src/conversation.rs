@@ -132,12 +132,12 @@ impl Conversation {
         environment: &Environment,
         telemetry: &Cx,
     ) -> std::io::Result<Self> {
-        let agents = team.into().agents;
+        let team = team.into();
         let folder = Arc::new(WorkingFolder::new(&settings.working_folder)?);
-        let keys = agents[0].key_variables();
         let (asker, questions) = asking::queue();
-        let context = Context::new(folder, environment.for_children(keys), asker);
-        let secrets = environment.secrets(keys);
+        let context = Context::new(folder, environment.for_children(team.first().key_variables()), asker);
+        let secrets = team.secrets(environment);
+        let agents = team.agents;
         let report = Report::new(telemetry.clone(), &agents[0]);
         let briefs: Vec<prompt::Brief> = agents.iter().map(prompt::Brief::of).collect();
         let approval = settings.approval;
@@ -241,10 +241,12 @@ impl Conversation {
 
 impl World {
     fn models_of(&self, agent: &Agent) -> Chain {
-        let (model, fallback) = (agent.model.clone(), agent.fallback.clone());
+        let others = agent.alloy.iter().chain(&agent.fallback).cloned();
         let usual = self.settings.retry;
         let retry = Policy { retries: agent.retries.unwrap_or(usual.retries), ..usual };
-        Chain::new(model, fallback, agent.cooldown, &self.transport, retry, &self.secrets)
+        Chain::new(agent.model.clone(), others, agent.cooldown, &self.transport, retry, &self.secrets)
+            .in_turn(1 + agent.alloy.len())
+            .random(&self.settings.random)
     }
 }
 
