@@ -130,11 +130,14 @@ impl Change {
     }
 }
 
-/// `+12` or `−3`; small changes get a decimal more than they would have.
+/// `+12` or `−3`, and `±0` for what is too small to be shown; small changes get a decimal more than they would have.
 fn signed(number: f64, decimals: usize) -> String {
-    let sign = if number < 0.0 { "−" } else { "+" };
     let decimals = if number.abs() < 1.0 { decimals + 1 } else { decimals };
-    format!("{sign}{}", decimal(number.abs(), decimals))
+    match (decimal(number.abs(), decimals).as_str(), number < 0.0) {
+        ("0", _) => "±0".to_owned(),
+        (text, true) => format!("−{text}"),
+        (text, false) => format!("+{text}"),
+    }
 }
 
 /// Whether a change of this number is good or bad news; for most it is neither, and so is one too small to be told.
@@ -165,8 +168,9 @@ mod tests {
     #[test]
     fn small_changes_keep_a_digit_that_says_something() {
         let texts = [12.4, -3.0, 0.35, 0.0].map(|number| signed(number, 0));
-        assert_eq!(texts, ["+12", "−3", "+0.3", "+0"]);
+        assert_eq!(texts, ["+12", "−3", "+0.3", "±0"]);
         assert_eq!(signed(-0.04, 1), "−0.04");
+        assert_eq!(signed(-0.0004, 1), "±0");
     }
 
     #[test]

@@ -152,7 +152,7 @@ fn columns(table: &Table, spec: PlotSpec) -> Vec<Line> {
         let now = table.rows.iter().map(|row| number(&row[at])).collect();
         lines.push(Line::new(super::grid::label(column), class, now));
         // More than one line with its past would be a tangle.
-        if spec.columns.len() == 1 && table.before(0, at).is_some() {
+        if spec.kind == Kind::Lines && spec.columns.len() == 1 && table.before(0, at).is_some() {
             let before = (0..table.rows.len()).map(|row| table.before(row, at).and_then(number)).collect();
             lines.push(Line::new("Days before the range".to_owned(), "past", before));
         }
