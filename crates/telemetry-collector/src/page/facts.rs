@@ -141,15 +141,17 @@ fn signed(number: f64, decimals: usize) -> String {
 }
 
 /// Whether a change of this number is good or bad news; for most it is neither, and so is one too small to be told.
+///
+/// A single day is compared with another weekday, and that says nothing.
 fn tone(column: &str, now: f64, before: f64) -> &'static str {
     let is_percentile = ["p50_ms", "p95_ms", "p99_ms"].iter().any(|percentile| column.ends_with(percentile));
     let is_rate = column.ends_with("failure_rate") || column == "rejected_share";
-    let rises_are_good = ["installs", "day", "week", "month", "new", "week_1_share"].contains(&column);
+    let rises_are_good = ["installs", "week", "month", "new", "week_1_share"].contains(&column);
     let least = match (is_percentile, is_rate) {
         // Both of them may be that far off.
         (true, _) => 2.0 * PERCENTILE_ERROR * before,
         (_, true) => 0.005,
-        _ if rises_are_good || column == "never_ended" || column == "rejected" => 0.0,
+        _ if rises_are_good => 0.0,
         _ => return "plain",
     };
     match (now - before > least, before - now > least) {
