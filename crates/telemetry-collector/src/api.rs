@@ -12,13 +12,17 @@ use serde_json::{Value, json};
 use crate::answer::range::{DEFAULT_DAYS, MOST_DAYS};
 use crate::answer::{FILTERS, VIEWS, ViewSpec};
 use crate::catalogue::{MAX_BODY_BYTES, MAX_RECORDS, TRACK_PATH};
+use crate::page::assets::{ASSETS, Asset};
+use crate::page::{PAGES, PageSpec};
 
 /// What a path does.
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum Operation {
-    Page,
-    Style,
-    Script,
+    Page(&'static PageSpec),
+    ToolPage,
+    LivePage,
+    CollectedPage,
+    Asset(&'static Asset),
     Icon,
     Track,
     View(&'static ViewSpec),
@@ -45,18 +49,25 @@ impl Endpoint {
     }
 }
 
+/// The page that says what is collected.
+pub(crate) const COLLECTED_PATH: &str = "/collected";
+
 /// Every path that is served.
 pub(crate) fn endpoints() -> Vec<Endpoint> {
     let views = VIEWS
         .iter()
         .map(|view| Endpoint { path: format!("/api/v1/{}", view.name), operation: Operation::View(view) });
-    let mut all = vec![
-        Endpoint::new("/", Operation::Page),
-        Endpoint::new("/assets/page.css", Operation::Style),
-        Endpoint::new("/assets/live.js", Operation::Script),
+    let pages = PAGES.iter().map(|page| Endpoint::new(page.path, Operation::Page(page)));
+    let assets = ASSETS.iter().map(|asset| Endpoint::new(asset.path, Operation::Asset(asset)));
+    let mut all: Vec<Endpoint> = pages.chain(assets).collect();
+    all.extend([
+        // The names of tools may hold slashes.
+        Endpoint::new("/tools/{*tool}", Operation::ToolPage),
+        Endpoint::new("/live", Operation::LivePage),
+        Endpoint::new(COLLECTED_PATH, Operation::CollectedPage),
         Endpoint::new("/favicon.ico", Operation::Icon),
         Endpoint::new(TRACK_PATH, Operation::Track),
-    ];
+    ]);
     all.extend(views);
     all.extend([
         Endpoint::new("/api/v1/filters", Operation::Filters),
@@ -140,10 +151,15 @@ pub(crate) const REFUSALS: [(u16, &str, &str); 11] = [
 const ALWAYS: [u16; 5] = [401, 403, 421, 431, 500];
 
 impl Operation {
-    /// `None` for the page and what belongs to it: they are for people.
+    /// `None` for pages and what belongs to them: they are for people.
     pub(crate) fn describe(self) -> Option<Description> {
         let description = match self {
-            Self::Page | Self::Style | Self::Script | Self::Icon => return None,
+            Self::Page(_)
+            | Self::ToolPage
+            | Self::LivePage
+            | Self::CollectedPage
+            | Self::Asset(_)
+            | Self::Icon => return None,
             Self::Track => track(),
             Self::View(view) => of_view(view),
             Self::Filters => Description::get(

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use axum::Router;
 use axum::extract::State;
-use axum::http::StatusCode;
+use axum::http::{HeaderMap, StatusCode};
 use axum::middleware::from_fn_with_state;
 use axum::routing::{MethodRouter, get, post};
 
@@ -36,9 +36,15 @@ pub(crate) fn router(app: App) -> Router {
 
 fn handler(operation: Operation) -> MethodRouter<App> {
     match operation {
-        Operation::Page => get(page::show),
-        Operation::Style => get(assets::style),
-        Operation::Script => get(assets::script),
+        Operation::Page(spec) => {
+            get(async move |State(app): State<App>, headers: HeaderMap, params: Result<Params, ApiError>| {
+                page::view(app, headers, params, spec).await
+            })
+        }
+        Operation::ToolPage => get(page::tool),
+        Operation::LivePage => get(page::live),
+        Operation::CollectedPage => get(page::collected),
+        Operation::Asset(asset) => get(async move || assets::file(asset)),
         Operation::Icon => get(assets::icon),
         Operation::Track => post(track::track),
         Operation::View(spec) => {

@@ -14,11 +14,12 @@ use axum::response::{IntoResponse, Response};
 
 use super::error::ApiError;
 use crate::access::{Doors, Shown};
+use crate::api::COLLECTED_PATH;
 use crate::app::App;
 use crate::catalogue::TRACK_PATH;
 
-/// What anybody may read: that the collector lives, and what it takes.
-const PUBLIC: [&str; 3] = ["/healthz", "/readyz", "/api/v1/catalogue"];
+/// What anybody may read: that the collector lives, and what it takes, with the style of the page that says it.
+const PUBLIC: [&str; 5] = ["/healthz", "/readyz", "/api/v1/catalogue", COLLECTED_PATH, "/assets/page.css"];
 /// How long somebody who showed a wrong secret waits for the answer.
 const WRONG_WAIT: Duration = Duration::from_millis(500);
 

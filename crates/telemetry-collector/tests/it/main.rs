@@ -12,6 +12,7 @@ mod formats;
 mod fuzz;
 mod go_client;
 mod harness;
+mod html;
 mod ingest;
 mod limits;
 mod live;
