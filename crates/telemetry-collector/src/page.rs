@@ -12,8 +12,10 @@ use crate::catalogue::TRACK_PATH;
 use crate::store::{EventRow, UnixMs};
 
 mod format;
+mod login;
 
 use format::{Shown, count, dollars, duration, moment, share};
+pub(crate) use login::LoginPage;
 
 /// How many events the page starts with; the script adds to them.
 pub(crate) const LIVE_ROWS: u32 = 50;

@@ -13,7 +13,7 @@ use crate::app::App;
 use crate::routes::access::guard;
 use crate::routes::error::ApiError;
 use crate::routes::query::Params;
-use crate::routes::{assets, catalogue, events, health, metrics, openapi, page, stream, track, view};
+use crate::routes::{assets, catalogue, events, health, login, metrics, openapi, page, stream, track, view};
 
 pub(crate) fn router(app: App) -> Router {
     let requests = Arc::clone(&app.requests);
@@ -40,6 +40,9 @@ fn handler(operation: Operation) -> MethodRouter<App> {
         Operation::Style => get(assets::style),
         Operation::Script => get(assets::script),
         Operation::Icon => get(assets::icon),
+        Operation::LoginForm => get(login::form),
+        Operation::LogIn => post(login::log_in),
+        Operation::LogOut => post(login::log_out),
         Operation::Track => post(track::track),
         Operation::View(spec) => {
             get(async move |State(app): State<App>, params: Params| view::answer(app, params, spec).await)

@@ -44,19 +44,10 @@ async fn lay_out(app: &App, params: Params, host: &str) -> Result<String, ApiErr
     page.render().map_err(|error| ApiError::internal(error.to_string()))
 }
 
-/// The same refusal as for programs, to be read by a person.
+/// The refusal, to be read by a person.
 fn problem(error: ApiError) -> Response {
-    let page = Problem { message: error.message() }.render();
-    let (mut parts, body) = error.into_response().into_parts();
-    match page {
-        Ok(page) => {
-            parts.headers.remove(header::CONTENT_TYPE);
-            parts.headers.remove(header::CONTENT_LENGTH);
-            let mut response = Html(page).into_response();
-            *response.status_mut() = parts.status;
-            response.headers_mut().extend(parts.headers);
-            response
-        }
-        Err(_) => Response::from_parts(parts, body),
+    match (Problem { message: error.message() }).render() {
+        Ok(page) => error.as_page(page),
+        Err(_) => error.into_response(),
     }
 }

@@ -15,6 +15,7 @@ mod harness;
 mod ingest;
 mod limits;
 mod live;
+mod login;
 mod maintenance;
 mod metrics;
 mod model;
