@@ -12,6 +12,8 @@ use serde_json::{Value, json};
 use crate::answer::range::{DEFAULT_DAYS, MOST_DAYS};
 use crate::answer::{FILTERS, VIEWS, ViewSpec};
 use crate::catalogue::{MAX_BODY_BYTES, MAX_RECORDS, TRACK_PATH};
+use crate::page::assets::{ASSETS, Asset};
+use crate::page::{PAGES, PageSpec};
 
 /// What lies below this may be read by anybody: the page's style, scripts and icon.
 pub(crate) const ASSETS_FOLDER: &str = "/assets/";
@@ -25,9 +27,11 @@ pub(crate) const LOGOUT_PATH: &str = "/logout";
 /// What a path does.
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum Operation {
-    Page,
-    Style,
-    Script,
+    Page(&'static PageSpec),
+    ToolPage,
+    LivePage,
+    CollectedPage,
+    Asset(&'static Asset),
     Icon,
     LoginForm,
     LogIn,
@@ -62,16 +66,20 @@ pub(crate) fn endpoints() -> Vec<Endpoint> {
     let views = VIEWS
         .iter()
         .map(|view| Endpoint { path: format!("/api/v1/{}", view.name), operation: Operation::View(view) });
-    let mut all = vec![
-        Endpoint::new("/", Operation::Page),
-        Endpoint::new("/assets/page.css", Operation::Style),
-        Endpoint::new("/assets/live.js", Operation::Script),
+    let pages = PAGES.iter().map(|page| Endpoint::new(page.path, Operation::Page(page)));
+    let assets = ASSETS.iter().map(|asset| Endpoint::new(asset.path, Operation::Asset(asset)));
+    let mut all: Vec<Endpoint> = pages.chain(assets).collect();
+    all.extend([
+        // The names of tools may hold slashes.
+        Endpoint::new("/tools/{*tool}", Operation::ToolPage),
+        Endpoint::new("/live", Operation::LivePage),
+        Endpoint::new(COLLECTED_PATH, Operation::CollectedPage),
         Endpoint::new("/favicon.ico", Operation::Icon),
         Endpoint::new(LOGIN_PATH, Operation::LoginForm),
         Endpoint::new(LOGIN_PATH, Operation::LogIn),
         Endpoint::new(LOGOUT_PATH, Operation::LogOut),
         Endpoint::new(TRACK_PATH, Operation::Track),
-    ];
+    ]);
     all.extend(views);
     all.extend([
         Endpoint::new("/api/v1/filters", Operation::Filters),
@@ -166,10 +174,15 @@ pub(crate) const REFUSALS: [(u16, &str, &str); 11] = [
 const ALWAYS: [u16; 5] = [401, 403, 421, 431, 500];
 
 impl Operation {
-    /// `None` for the page and what belongs to it: they are for people. Not so the way in: what lets in is told.
+    /// `None` for pages and what belongs to them: they are for people. Not so the way in: what lets in is told.
     pub(crate) fn describe(self) -> Option<Description> {
         let description = match self {
-            Self::Page | Self::Style | Self::Script | Self::Icon => return None,
+            Self::Page(_)
+            | Self::ToolPage
+            | Self::LivePage
+            | Self::CollectedPage
+            | Self::Asset(_)
+            | Self::Icon => return None,
             Self::LoginForm => login_form(),
             Self::LogIn => log_in(),
             Self::LogOut => log_out(),

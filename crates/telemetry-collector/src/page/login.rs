@@ -2,6 +2,7 @@
 
 use askama::Template;
 
+use super::layout::Layout;
 use crate::access::LocalPath;
 use crate::api::LOGIN_PATH;
 
@@ -9,6 +10,7 @@ use crate::api::LOGIN_PATH;
 #[derive(Template)]
 #[template(path = "login.html")]
 pub(crate) struct LoginPage<'a> {
+    layout: Layout,
     action: &'static str,
     /// Where to go afterwards.
     next: &'a str,
@@ -19,7 +21,7 @@ pub(crate) struct LoginPage<'a> {
 
 impl<'a> LoginPage<'a> {
     pub(crate) fn new(next: &'a LocalPath, again: Option<String>, message: Option<&'a str>) -> Self {
-        Self { action: LOGIN_PATH, next: next.as_str(), again, message }
+        Self { layout: Layout::default(), action: LOGIN_PATH, next: next.as_str(), again, message }
     }
 
     /// As HTML, or why that failed.

@@ -53,6 +53,13 @@ pub(crate) struct Visitor {
     pub(crate) session: Option<SessionKey>,
 }
 
+impl Visitor {
+    /// Whether there is anything to leave.
+    pub(crate) fn can_log_out(self) -> bool {
+        self.session.is_some()
+    }
+}
+
 impl<S: Send + Sync> FromRequestParts<S> for Visitor {
     type Rejection = Infallible;
 

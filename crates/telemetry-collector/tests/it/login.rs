@@ -109,6 +109,7 @@ fn somebody_at_a_browser_is_led_to_the_form_and_back() {
     let cookie = entered.header("set-cookie").unwrap().split(';').next().unwrap();
     let page = door.visit(location(&entered), cookie);
     assert_eq!(page.status, 200);
+    assert!(page.body.contains("action=\"/logout\""), "the way out is on the page");
     assert_eq!(location(&door.visit("/login?next=/tools", cookie)), "/tools", "who is in need not log in");
 }
 
@@ -130,7 +131,7 @@ fn programs_are_refused_and_not_led_anywhere() {
 #[test]
 fn what_everybody_may_see_needs_no_session() {
     let door = Door::new();
-    for path in ["/login", "/healthz", "/readyz", "/assets/page.css", "/assets/live.js"] {
+    for path in ["/login", "/healthz", "/readyz", "/assets/page.css", "/assets/page.js", "/collected"] {
         let answer = door.visit(path, "");
         assert_eq!(answer.status, 200, "{path}");
         assert!(!answer.body.contains("/logout"), "{path} shows the way out to nobody who is not in");

@@ -3,6 +3,7 @@
 
 mod access;
 mod asking;
+mod browser;
 mod catalogues;
 mod contract;
 mod crash;
@@ -12,6 +13,7 @@ mod formats;
 mod fuzz;
 mod go_client;
 mod harness;
+mod html;
 mod ingest;
 mod limits;
 mod live;
