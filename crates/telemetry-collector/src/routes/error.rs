@@ -68,7 +68,7 @@ impl ApiError {
     }
 
     /// The same refusal as for programs, to be read by a person.
-    pub(crate) fn as_page(self, page: String) -> Response {
+    pub(crate) fn into_page(self, page: String) -> Response {
         let (mut parts, _) = self.into_response().into_parts();
         parts.headers.remove(header::CONTENT_TYPE);
         parts.headers.remove(header::CONTENT_LENGTH);

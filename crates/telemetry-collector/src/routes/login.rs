@@ -69,7 +69,7 @@ pub(crate) async fn log_in(
     };
     if is_for_a_person(&headers) {
         let page = LoginPage::new(&next, None, Some(error.message())).html().map_err(ApiError::internal)?;
-        Ok(error.as_page(page))
+        Ok(error.into_page(page))
     } else {
         Err(error)
     }

@@ -89,7 +89,7 @@ fn for_people(page: Result<Html<String>, ApiError>) -> Response {
         Err(error) => error,
     };
     match Problem::new(error.message()).render() {
-        Ok(page) => error.as_page(page),
+        Ok(page) => error.into_page(page),
         Err(_) => error.into_response(),
     }
 }
