@@ -116,18 +116,20 @@ impl Conversation {
         environment: &Environment,
         telemetry: &Cx,
     ) -> std::io::Result<Self> {
-        let agents = team.into().agents;
+        let team = team.into();
         let folder = Arc::new(WorkingFolder::new(&settings.working_folder)?);
-        let keys = agents[0].key_variables();
         let (asker, questions) = asking::queue();
-        let context = Context::new(folder, environment.for_children(keys), asker);
-        let secrets = environment.secrets(keys);
+        let context = Context::new(folder, environment.for_children(team.first().key_variables()), asker);
+        let secrets = team.secrets(environment);
+        let agents = team.agents;
         let report = Report::new(telemetry.clone(), &agents[0]);
         let briefs: Vec<prompt::Brief> = agents.iter().map(prompt::Brief::of).collect();
         let seat = |agent: Agent| {
-            let (model, fallback) = (agent.model.clone(), agent.fallback.clone());
+            let others = agent.alloy.iter().chain(&agent.fallback).cloned();
             let retry = Policy { retries: agent.retries.unwrap_or(settings.retry.retries), ..settings.retry };
-            let models = Chain::new(model, fallback, agent.cooldown, &transport, retry, &secrets);
+            let models = Chain::new(agent.model.clone(), others, agent.cooldown, &transport, retry, &secrets)
+                .in_turn(1 + agent.alloy.len())
+                .random(&settings.random);
             let prompt = prompt::system(&agent, &briefs, &settings, &context);
             let mut seat =
                 Seat { agent, models, tools: Vec::new(), base_prompt: prompt, prompt: String::new() };

@@ -107,7 +107,7 @@ fn a_file_grows_with_what_is_said_and_not_with_its_square() {
         }
         file_of(folder.path(), id).metadata().unwrap().len()
     };
-    let (short, long) = (size_after(20), size_after(40));
+    let (short, long) = (size_after(100), size_after(200));
     assert!(long as f64 <= 2.05 * short as f64, "{short} and {long}");
 }
 

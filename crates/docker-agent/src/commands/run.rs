@@ -130,7 +130,7 @@ fn prepare<'a>(args: &'a RunArgs, startup: &'a Startup, cx: &'a Cx) -> Result<Pr
         output::note(format_args!("model {auto}"));
     }
     let script = Script::new(args, startup.called())?;
-    let (transport, recorder) = transport(args, team.first(), &environment)?;
+    let (transport, recorder) = transport(args, &team, &environment)?;
     let maker = Maker { args, startup, cx, config, environment, transport };
     let conversation = maker.first(team)?;
     let (console, screen) = console(args);
@@ -197,7 +197,7 @@ fn team(
 
 fn transport(
     args: &RunArgs,
-    agent: &Agent,
+    team: &Team,
     environment: &Environment,
 ) -> Result<(Transport, Option<Arc<Recorder>>), Failure> {
     let options = || http::Options::new(format!("docker-agent/{}", crate::VERSION), environment);
@@ -213,7 +213,7 @@ fn transport(
     }
     if let Some(path) = &args.record {
         let name = path.display();
-        let recorder = Recorder::create(path, environment.secrets(agent.key_variables()))
+        let recorder = Recorder::create(path, team.secrets(environment))
             .map_err(|error| Failure::new(ErrorClass::Io, format_args!("cannot write {name}: {error}")))?;
         output::note(format_args!("recording to {name}; prompts and answers are in it, keys are not"));
         let recorder = Arc::new(recorder);

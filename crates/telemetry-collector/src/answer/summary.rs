@@ -1,5 +1,7 @@
 //! The summary: who used what, what failed, what it cost, in a range of days.
 
+mod daily;
+
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -9,7 +11,8 @@ use super::range::Range;
 use super::table::{Shape, Table, TableSpec, rows};
 use super::{ORIGIN, Scope, ViewSpec};
 use crate::store::StoreError;
-use crate::store::question::{Arrival, DailyTotals, Group, Key, Subject, Sum, View};
+use crate::store::question::{Arrival, Group, Key, Subject, Sum, View};
+use daily::{Days, OnDay, past};
 
 pub(crate) static VIEW: ViewSpec = ViewSpec {
     name: "summary",
@@ -220,75 +223,6 @@ struct Summary {
     ingest: Ingest,
     days: Vec<DayCounts>,
     others: Vec<Other>,
-}
-
-/// What is added up for one day.
-#[derive(Debug, Clone, Copy, Default)]
-struct OnDay {
-    command: u64,
-    command_failures: u64,
-    started: u64,
-    session: u64,
-    tool: u64,
-    tool_failures: u64,
-    token: u64,
-    input_tokens: u64,
-    output_tokens: u64,
-    cost_nano: u64,
-    priced: u64,
-}
-
-type Days = BTreeMap<i64, OnDay>;
-
-impl OnDay {
-    fn of(totals: &DailyTotals) -> Self {
-        Self {
-            command: totals.commands,
-            command_failures: totals.command_failures,
-            started: totals.sessions_started,
-            session: totals.session_events,
-            tool: totals.tool_calls,
-            tool_failures: totals.tool_failures,
-            token: totals.model_calls,
-            input_tokens: totals.input_tokens,
-            output_tokens: totals.output_tokens,
-            cost_nano: totals.cost_nano,
-            priced: totals.priced_calls,
-        }
-    }
-
-    fn merge(self, other: &Self) -> Self {
-        Self {
-            command: self.command + other.command,
-            command_failures: self.command_failures + other.command_failures,
-            started: self.started + other.started,
-            session: self.session + other.session,
-            tool: self.tool + other.tool,
-            tool_failures: self.tool_failures + other.tool_failures,
-            token: self.token + other.token,
-            input_tokens: self.input_tokens.saturating_add(other.input_tokens),
-            output_tokens: self.output_tokens.saturating_add(other.output_tokens),
-            cost_nano: self.cost_nano.saturating_add(other.cost_nano),
-            priced: self.priced + other.priced,
-        }
-    }
-
-    fn tokens(&self) -> u64 {
-        self.input_tokens.saturating_add(self.output_tokens)
-    }
-
-    fn cost(&self) -> Dollars {
-        Dollars((self.priced > 0).then_some(self.cost_nano))
-    }
-}
-
-/// The days of which nothing but totals is kept; filters cannot be applied to those.
-fn past(view: &mut dyn View, scope: &Scope) -> Result<Vec<DailyTotals>, StoreError> {
-    let first_event = view.span()?.map_or(scope.range.to + 1, |span| span.from);
-    if scope.filters.iter().next().is_some() || scope.range.from >= first_event {
-        return Ok(Vec::new());
-    }
-    view.totals(Range { from: scope.range.from, to: scope.range.to.min(first_event - 1) })
 }
 
 impl Summary {

@@ -115,6 +115,7 @@ impl Watched {
         let name = table.rows[row][table.spec.column(self.name)?].text();
         (weight.is_finite() && !name.is_empty()).then_some(())?;
         let also = self.also.and_then(|also| table.spec.column(also)).map(|at| table.rows[row][at].text());
+        let also = also.filter(|also| !also.is_empty());
         Some(Changed {
             what: self.what,
             path: (self.path)(&name),

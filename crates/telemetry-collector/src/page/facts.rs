@@ -130,23 +130,28 @@ impl Change {
     }
 }
 
-/// `+12` or `−3`; small changes get a decimal more than they would have.
+/// `+12` or `−3`, and `±0` for what is too small to be shown; small changes get a decimal more than they would have.
 fn signed(number: f64, decimals: usize) -> String {
-    let sign = if number < 0.0 { "−" } else { "+" };
     let decimals = if number.abs() < 1.0 { decimals + 1 } else { decimals };
-    format!("{sign}{}", decimal(number.abs(), decimals))
+    match (decimal(number.abs(), decimals).as_str(), number < 0.0) {
+        ("0", _) => "±0".to_owned(),
+        (text, true) => format!("−{text}"),
+        (text, false) => format!("+{text}"),
+    }
 }
 
 /// Whether a change of this number is good or bad news; for most it is neither, and so is one too small to be told.
+///
+/// A single day is compared with another weekday, and that says nothing.
 fn tone(column: &str, now: f64, before: f64) -> &'static str {
     let is_percentile = ["p50_ms", "p95_ms", "p99_ms"].iter().any(|percentile| column.ends_with(percentile));
     let is_rate = column.ends_with("failure_rate") || column == "rejected_share";
-    let rises_are_good = ["installs", "day", "week", "month", "new", "week_1_share"].contains(&column);
+    let rises_are_good = ["installs", "week", "month", "new", "week_1_share"].contains(&column);
     let least = match (is_percentile, is_rate) {
         // Both of them may be that far off.
         (true, _) => 2.0 * PERCENTILE_ERROR * before,
         (_, true) => 0.005,
-        _ if rises_are_good || column == "never_ended" || column == "rejected" => 0.0,
+        _ if rises_are_good => 0.0,
         _ => return "plain",
     };
     match (now - before > least, before - now > least) {
@@ -165,8 +170,9 @@ mod tests {
     #[test]
     fn small_changes_keep_a_digit_that_says_something() {
         let texts = [12.4, -3.0, 0.35, 0.0].map(|number| signed(number, 0));
-        assert_eq!(texts, ["+12", "−3", "+0.3", "+0"]);
+        assert_eq!(texts, ["+12", "−3", "+0.3", "±0"]);
         assert_eq!(signed(-0.04, 1), "−0.04");
+        assert_eq!(signed(-0.0004, 1), "±0");
     }
 
     #[test]

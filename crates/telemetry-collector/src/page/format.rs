@@ -14,6 +14,11 @@ impl Shown {
     fn new(text: impl Into<String>, exact: impl Into<String>) -> Self {
         Self { text: text.into(), exact: exact.into() }
     }
+
+    /// Whether the exact value tells something that the text does not.
+    pub(crate) fn says_more(&self) -> bool {
+        !self.exact.is_empty() && self.exact != self.text
+    }
 }
 
 /// `1,234`, from a million on `12.3 M`.

@@ -103,7 +103,7 @@ impl Grid {
 impl Heading {
     fn new(column: &Column) -> Self {
         Self {
-            label: label(column.name),
+            label: label(column),
             about: column.about.replace('`', ""),
             is_number: column.form.is_number(),
         }
@@ -168,8 +168,9 @@ impl<'a> Gauges<'a> {
 }
 
 /// A column's name as a heading.
-pub(crate) fn label(column: &str) -> String {
-    let text = match column {
+pub(crate) fn label(column: &Column) -> String {
+    let name = column.name;
+    let text = match name {
         "action" => "Command",
         "tool_name" => "Tool",
         "tool_kind" => "Kind",
@@ -185,7 +186,9 @@ pub(crate) fn label(column: &str) -> String {
         "token" => "Model calls",
         "range" => "Whole range",
         "n" => "Records",
-        "week" => "Week of",
+        "week" if column.form == Form::Date => "Week of",
+        "week" => "Last 7 days",
+        "month" => "Last 30 days",
         "command_failure_rate" => "Cmd. failure rate",
         "command_p50_ms" => "Cmd. p50",
         "command_p95_ms" => "Cmd. p95",
@@ -198,7 +201,7 @@ pub(crate) fn label(column: &str) -> String {
     if !text.is_empty() {
         return text.to_owned();
     }
-    let words = column.strip_suffix("_ms").unwrap_or(column).replace('_', " ");
+    let words = name.strip_suffix("_ms").unwrap_or(name).replace('_', " ");
     let mut letters = words.chars();
     match letters.next() {
         // p50, p95, p99

@@ -150,9 +150,9 @@ fn columns(table: &Table, spec: PlotSpec) -> Vec<Line> {
     for (column, class) in spec.columns {
         let Some(at) = table.spec.column(column) else { continue };
         let now = table.rows.iter().map(|row| number(&row[at])).collect();
-        lines.push(Line::new(super::grid::label(column), class, now));
+        lines.push(Line::new(super::grid::label(&table.spec.columns[at]), class, now));
         // More than one line with its past would be a tangle.
-        if spec.columns.len() == 1 && table.before(0, at).is_some() {
+        if spec.kind == Kind::Lines && spec.columns.len() == 1 && table.before(0, at).is_some() {
             let before = (0..table.rows.len()).map(|row| table.before(row, at).and_then(number)).collect();
             lines.push(Line::new("Days before the range".to_owned(), "past", before));
         }
@@ -202,10 +202,10 @@ fn top_of(lines: &[Line], kind: Kind) -> f64 {
     }
 }
 
-/// The next of 1, 2, 4, 5 and 10 times a power of ten: half of it is as round.
+/// The next round number, half of which is still short.
 fn rounded_up(number: f64) -> f64 {
     let power = 10f64.powf(number.log10().floor());
-    let steps = [1.0, 2.0, 4.0, 5.0, 10.0];
+    let steps = [1.0, 2.0, 3.0, 4.0, 5.0, 6.0, 8.0, 10.0];
     steps.into_iter().map(|step| step * power).find(|step| *step >= number * 0.999_999).unwrap_or(number)
 }
 
@@ -288,7 +288,10 @@ mod tests {
 
     #[test]
     fn axes_end_at_round_numbers() {
-        assert_eq!([1.0, 1.1, 37.0, 41.0, 0.003, 99.0].map(rounded_up), [1.0, 2.0, 40.0, 50.0, 0.004, 100.0]);
+        assert_eq!(
+            [1.0, 1.1, 26.0, 41.0, 0.0031, 99.0].map(rounded_up),
+            [1.0, 2.0, 30.0, 50.0, 0.004, 100.0]
+        );
     }
 
     #[test]

@@ -52,6 +52,7 @@ pub(crate) struct Sheet {
     lead: &'static str,
     days: String,
     covers_today: bool,
+    is_compared: bool,
     endpoint: String,
     is_untouched: bool,
     cards: Vec<Card>,
@@ -147,6 +148,7 @@ impl Sheet {
                 format!("{} to {}", show(range.from), show(range.to))
             },
             covers_today: is_open,
+            is_compared: asked.compare,
             endpoint: format!("http://{host}{TRACK_PATH}"),
             is_untouched: found.is_untouched,
             cards: spec.cards.iter().filter_map(|card| Card::new(card, numbers)).collect(),

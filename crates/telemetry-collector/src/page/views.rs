@@ -110,8 +110,8 @@ const fn stack(title: &'static str, columns: &'static [(&'static str, &'static s
     PlotSpec { title, kind: Kind::Stack, columns }
 }
 
-const PERCENTILES: &[(&str, &str)] =
-    &[("95 of 100 faster than", "totals.p95_ms"), ("99 of 100", "totals.p99_ms")];
+const PERCENTILES: &[(&str, &str)] = &[("p95", "totals.p95_ms"), ("p99", "totals.p99_ms")];
+const ABOUT_PERCENTILES: &str = "p95: 95 of 100 were faster.";
 const APPEAR: &str = "Installs appear from their second run.";
 const NO_FAILURES: &str = "Nothing failed in this range.";
 
@@ -169,7 +169,19 @@ const OVERVIEW: PageSpec = PageSpec {
             .of(&["tool_name", "calls", "failure_rate", "p95_ms"])
             .with_bars("calls", "failures")
             .first(8, "/tools"),
-        section("models", "Models").with_bars("calls", "").first(8, "/models").wide(),
+        section("models", "Models")
+            .of(&[
+                "model_name",
+                "model_provider",
+                "calls",
+                "input_tokens",
+                "output_tokens",
+                "cost",
+                "unpriced_calls",
+            ])
+            .with_bars("calls", "")
+            .first(8, "/models")
+            .wide(),
     ],
 };
 
@@ -186,7 +198,7 @@ const COMMANDS: PageSpec = PageSpec {
             .with(&[("failed", "totals.failures")])
             .over_time("days.failure_rate"),
         card("Installs", "totals.installs", "ran one").saying(APPEAR),
-        card("Duration", "totals.p50_ms", "in the middle").with(PERCENTILES),
+        card("Duration", "totals.p50_ms", "median").with(PERCENTILES).saying(ABOUT_PERCENTILES),
     ],
     strips: &[],
     sections: &[
@@ -219,7 +231,7 @@ const TOOLS: PageSpec = PageSpec {
         card("Not carried out", "totals.denied", "denied by the user")
             .with(&[("cancelled", "totals.cancelled")])
             .over_time("days.denied"),
-        card("Duration", "totals.p50_ms", "in the middle").with(PERCENTILES),
+        card("Duration", "totals.p50_ms", "median").with(PERCENTILES).saying(ABOUT_PERCENTILES),
         card("Installs", "totals.installs", "called one").saying(APPEAR),
     ],
     strips: &[],
@@ -307,7 +319,7 @@ const SESSIONS: PageSpec = PageSpec {
         card("Sessions", "totals.started", "started")
             .with(&[("installs", "totals.installs")])
             .over_time("days.started"),
-        card("Length", "totals.p50_ms", "in the middle").with(PERCENTILES),
+        card("Length", "totals.p50_ms", "median").with(PERCENTILES).saying(ABOUT_PERCENTILES),
         card("Turns", "totals.turns_per_session", "a session").with(&[("in all", "totals.turns")]),
         card("Tool calls", "totals.tool_calls_per_session", "a session")
             .with(&[("in all", "totals.tool_calls"), ("failed", "totals.tool_errors")]),

@@ -136,7 +136,7 @@ fn the_numbers_read_well() {
                 "Failure rate 24.4 % of commands of tool calls 100 %",
                 "Tokens 1.2 M new read and written input 1.2 M new output 1,010 new",
                 "Estimated cost $12.50 of priced calls unpriced calls 1",
-                "openai own-model 10 new 10 new unknown 1 new 1 new",
+                "own-model openai 1 new 10 new 10 new unknown 1 new",
                 "Days and times are UTC",
                 "Installs appear from their second run",
                 "2026-11-20 1",
