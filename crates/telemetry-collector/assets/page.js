@@ -69,8 +69,12 @@
         return;
       }
       const numbers = data.lines.filter((line) => line.numbers[day] !== null);
-      const parts = numbers.map((line) => `${line.label} ${full[data.unit](line.numbers[day])}`);
-      readout.textContent = [iso(data.days[day]), ...parts].join(" · ");
+      const names = numbers.map((line) => {
+        const name = document.createElement("bdi");
+        name.textContent = line.label;
+        return [" · ", name, ` ${full[data.unit](line.numbers[day])}`];
+      });
+      readout.replaceChildren(iso(data.days[day]), ...names.flat());
     };
     /** While zoomed: the way to a page about these days, and the way back. */
     const zoomed = (plot) => {
