@@ -16,6 +16,7 @@ mod format;
 mod grid;
 mod layout;
 mod live;
+mod login;
 mod plot;
 mod problem;
 mod sheet;
@@ -27,6 +28,7 @@ pub(crate) mod assets;
 
 pub(crate) use collected::Collected;
 pub(crate) use live::{LIVE_EVENTS, Live, filter_values};
+pub(crate) use login::LoginPage;
 pub(crate) use problem::Problem;
 pub(crate) use sheet::{Request, Sheet};
 pub(crate) use state::State;

@@ -10,7 +10,7 @@ use crate::catalogue::{CatalogueDoc, FieldDoc, KindDoc};
 #[derive(Debug, Template)]
 #[template(path = "collected.html")]
 pub(crate) struct Collected {
-    layout: Layout,
+    pub(crate) layout: Layout,
     tools: Vec<Tool>,
 }
 

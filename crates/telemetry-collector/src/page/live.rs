@@ -22,7 +22,7 @@ const ORIGIN: [&str; 8] = ["user_uuid", "version", "os", "arch", "os_language", 
 #[derive(Debug, Template)]
 #[template(path = "live.html")]
 pub(crate) struct Live {
-    layout: Layout,
+    pub(crate) layout: Layout,
     form: FilterForm,
     events: Vec<Event>,
     /// The script continues after it.

@@ -45,7 +45,7 @@ pub(crate) struct Found {
 #[derive(Debug, Template)]
 #[template(path = "view.html")]
 pub(crate) struct Sheet {
-    layout: Layout,
+    pub(crate) layout: Layout,
     form: FilterForm,
     title: &'static str,
     tool: Option<String>,

@@ -5,6 +5,7 @@ use axum::extract::{Path, State};
 use axum::http::{HeaderMap, header};
 use axum::response::{Html, IntoResponse, Response};
 
+use super::access::Visitor;
 use super::error::ApiError;
 use super::query::Params;
 use crate::app::App;
@@ -13,39 +14,53 @@ use crate::store::Page;
 
 type Given = Result<Params, ApiError>;
 
-pub(crate) async fn view(app: App, headers: HeaderMap, params: Given, spec: &'static PageSpec) -> Response {
-    for_people(sheet(&app, &headers, params, spec, None).await)
+pub(crate) async fn view(
+    app: App,
+    visitor: Visitor,
+    headers: HeaderMap,
+    params: Given,
+    spec: &'static PageSpec,
+) -> Response {
+    for_people(sheet(&app, visitor, &headers, params, spec, None).await)
 }
 
 /// `GET /tools/NAME`; a name may hold slashes.
 pub(crate) async fn tool(
     State(app): State<App>,
     Path(name): Path<String>,
+    visitor: Visitor,
     headers: HeaderMap,
     params: Given,
 ) -> Response {
-    for_people(sheet(&app, &headers, params, &TOOL, Some(name)).await)
+    for_people(sheet(&app, visitor, &headers, params, &TOOL, Some(name)).await)
 }
 
-pub(crate) async fn live(State(app): State<App>, params: Given) -> Response {
+pub(crate) async fn live(State(app): State<App>, visitor: Visitor, params: Given) -> Response {
     let page = async {
         let (now_ms, params) = (app.now_ms(), params?);
         let state = params.state("live", now_ms)?;
         let read = app
             .read(|view| Ok((view.events(Page::Last { limit: LIVE_EVENTS })?, page::filter_values(view)?)));
         let (newest, values) = read.await?;
-        rendered(&Live::new(&newest, &state, &values, now_ms))
+        let mut page = Live::new(&newest, &state, &values, now_ms);
+        page.layout.can_log_out = visitor.can_log_out();
+        rendered(&page)
     };
     for_people(page.await)
 }
 
-pub(crate) async fn collected(State(app): State<App>, params: Given) -> Response {
+pub(crate) async fn collected(State(app): State<App>, visitor: Visitor, params: Given) -> Response {
     let state = params.and_then(|params| params.state("collected", app.now_ms()));
-    for_people(state.and_then(|state| rendered(&Collected::new(app.catalogues.all(), &state))))
+    for_people(state.and_then(|state| {
+        let mut page = Collected::new(app.catalogues.all(), &state);
+        page.layout.can_log_out = visitor.can_log_out();
+        rendered(&page)
+    }))
 }
 
 async fn sheet(
     app: &App,
+    visitor: Visitor,
     headers: &HeaderMap,
     params: Given,
     spec: &'static PageSpec,
@@ -58,7 +73,9 @@ async fn sheet(
     let request = Request { spec, state, tool, host: host.to_owned(), now_ms };
     let asked = request.clone();
     let found = app.read(move |view| asked.ask(view)).await?;
-    rendered(&Sheet::new(request, &found))
+    let mut page = Sheet::new(request, &found);
+    page.layout.can_log_out = visitor.can_log_out();
+    rendered(&page)
 }
 
 fn rendered(page: &impl Template) -> Result<Html<String>, ApiError> {
@@ -71,17 +88,8 @@ fn for_people(page: Result<Html<String>, ApiError>) -> Response {
         Ok(page) => return page.into_response(),
         Err(error) => error,
     };
-    let page = Problem::new(error.message()).render();
-    let (mut parts, body) = error.into_response().into_parts();
-    match page {
-        Ok(page) => {
-            parts.headers.remove(header::CONTENT_TYPE);
-            parts.headers.remove(header::CONTENT_LENGTH);
-            let mut response = Html(page).into_response();
-            *response.status_mut() = parts.status;
-            response.headers_mut().extend(parts.headers);
-            response
-        }
-        Err(_) => Response::from_parts(parts, body),
+    match Problem::new(error.message()).render() {
+        Ok(page) => error.into_page(page),
+        Err(_) => error.into_response(),
     }
 }

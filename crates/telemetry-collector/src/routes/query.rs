@@ -30,6 +30,11 @@ impl<S: Send + Sync> FromRequestParts<S> for Params {
 }
 
 impl Params {
+    /// The fields of a form, as its browser sends them.
+    pub(super) fn of_form(body: &[u8]) -> Self {
+        Self(form_urlencoded::parse(body).into_owned().collect())
+    }
+
     /// The values of `names`, in their order.
     ///
     /// `what` is the path's own name, for the person who gave a filter that it does not take.

@@ -3,6 +3,7 @@
 
 mod access;
 mod asking;
+mod browser;
 mod catalogues;
 mod contract;
 mod crash;
@@ -16,6 +17,7 @@ mod html;
 mod ingest;
 mod limits;
 mod live;
+mod login;
 mod maintenance;
 mod metrics;
 mod model;
