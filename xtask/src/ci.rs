@@ -24,6 +24,8 @@ struct Step {
 #[derive(Debug, PartialEq)]
 enum Program {
     Cargo,
+    /// Cargo of a toolchain that is not the one at work.
+    Rustup,
     /// This program itself.
     Xtask,
 }
@@ -32,6 +34,8 @@ enum Program {
 #[derive(Debug)]
 struct Machine {
     nextest: bool,
+    /// The oldest Rust that `Cargo.toml` promises, unless it is the one at work: then all other steps check it.
+    oldest_rust: Option<String>,
     /// Where the release binaries will be.
     release_dir: PathBuf,
 }
@@ -40,9 +44,14 @@ struct Machine {
 pub(crate) fn run() -> anyhow::Result<()> {
     // Asked now: a build may replace the file that we were started from.
     let xtask = std::env::current_exe().context("cannot find this program")?;
+    let metadata = workspace::metadata()?;
     let machine = Machine {
         nextest: process::output(workspace::cargo().args(["nextest", "--version"]))?.status.success(),
-        release_dir: workspace::metadata()?.target_directory.into_std_path_buf().join("release"),
+        oldest_rust: workspace::oldest_rust(
+            &metadata,
+            &process::stdout(Command::new("rustc").arg("--version"))?,
+        ),
+        release_dir: metadata.target_directory.into_std_path_buf().join("release"),
     };
     let started = Instant::now();
     let mut timings = Vec::new();
@@ -95,9 +104,15 @@ fn plan(machine: &Machine) -> Vec<Step> {
             &["clippy", "--locked", "-p", "telemetry-collector", "--", "-D", "warnings"],
         ),
         xtask("house rules", &["tidy"]),
+    ];
+    if let Some(version) = &machine.oldest_rust {
+        let args = ["run", "--install", version, "cargo", "check", "--locked", "--workspace"];
+        steps.push(Step { program: Program::Rustup, ..cargo("oldest Rust", &args) });
+    }
+    steps.extend([
         cargo("release binaries", &workspace::BUILD_BINARIES),
         xtask("generated files", &["docs", "--check"]),
-    ];
+    ]);
     let tests = if machine.nextest {
         cargo("tests", &["nextest", "run", "--locked", "--workspace", "--config-file", "xtask/nextest.toml"])
     } else {
@@ -135,6 +150,7 @@ impl Step {
     fn command(&self, xtask: &Path) -> Command {
         let mut command = match self.program {
             Program::Cargo => workspace::cargo(),
+            Program::Rustup => Command::new("rustup"),
             Program::Xtask => Command::new(xtask),
         };
         command.current_dir(workspace::root()).args(&self.args);
@@ -147,6 +163,7 @@ impl Step {
         let env = self.env.iter().map(|(name, value)| format!("{name}={}", process::quote(value)));
         let program = match self.program {
             Program::Cargo => "cargo",
+            Program::Rustup => "rustup",
             Program::Xtask => "cargo xtask",
         };
         let args = self.args.iter().map(|arg| process::quote(arg));
@@ -159,7 +176,7 @@ mod tests {
     use super::*;
 
     fn steps(nextest: bool) -> Vec<Step> {
-        plan(&Machine { nextest, release_dir: PathBuf::from("/t/release") })
+        plan(&Machine { nextest, oldest_rust: None, release_dir: PathBuf::from("/t/release") })
     }
 
     #[test]
@@ -181,6 +198,21 @@ mod tests {
                 "demo"
             ]
         );
+    }
+
+    #[test]
+    fn the_oldest_rust_is_tried_when_it_is_not_the_one_at_work() {
+        let metadata = workspace::metadata().unwrap();
+        let other = workspace::oldest_rust(&metadata, "rustc 1.9999.0 (59807616e 2099-04-14)").unwrap();
+        assert_eq!(
+            workspace::oldest_rust(&metadata, &format!("rustc {other}.1-beta.2 (59807616e 2026-04-14)")),
+            None
+        );
+        let machine =
+            Machine { nextest: true, oldest_rust: Some(other.clone()), release_dir: PathBuf::default() };
+        let steps = plan(&machine);
+        let step = steps.iter().find(|step| step.name == "oldest Rust").unwrap();
+        assert_eq!(step.repeat(), format!("rustup run --install {other} cargo check --locked --workspace"));
     }
 
     #[test]

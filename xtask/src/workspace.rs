@@ -38,6 +38,14 @@ pub(crate) fn metadata() -> anyhow::Result<Metadata> {
         .context("cannot read the workspace; `cargo metadata --no-deps` shows what is wrong")
 }
 
+/// The Rust that the packages promise to build with, if `at_work` (as in `rustc 1.95.0 (…)`) is another one.
+pub(crate) fn oldest_rust(metadata: &Metadata, at_work: &str) -> Option<String> {
+    let promised = metadata.packages.iter().filter_map(|package| package.rust_version.as_ref()).min()?;
+    let promised = format!("{}.{}", promised.major, promised.minor);
+    let is_at_work = at_work.split([' ', '-']).nth(1)?.starts_with(&format!("{promised}."));
+    (!is_at_work).then_some(promised)
+}
+
 /// The release builds of the two programs.
 #[derive(Debug)]
 pub(crate) struct Binaries {

@@ -1,5 +1,6 @@
 //! An agent that can run: its model found, its key at hand, nothing in it that would have to be ignored.
 
+mod models;
 mod toolsets;
 
 use std::sync::Arc;
@@ -8,16 +9,16 @@ use std::time::Duration;
 use agent_telemetry::ErrorClass;
 
 use crate::config::template::{Places, Template, expand_env};
-use crate::config::{self, AgentConfig, Config, ModelConfig, ModelRef, Unsupported};
+use crate::config::{self, AgentConfig, Config, ModelRef, Unsupported};
 use crate::environment::Environment;
 use crate::prices::Catalogue;
-use crate::provider::auto;
+use crate::provider::Model;
 use crate::provider::endpoint::{self, EndpointError, Keys};
 use crate::provider::fallback::COOLDOWN;
-use crate::provider::model::ModelSettings;
-use crate::provider::{Model, OutputSchema};
+use crate::tools::mcp::environment::is_harmless;
 use crate::tools::permissions::Rules;
 use crate::tools::{Toolbox, Toolset, todo};
+use models::Models;
 
 /// An agent that can run.
 #[derive(Debug)]
@@ -26,6 +27,8 @@ pub struct Agent {
     pub(crate) config: AgentConfig,
     /// Who is asked, and where it is.
     pub(crate) model: Model,
+    /// Who takes turns with it, at random.
+    pub(crate) alloy: Vec<Model>,
     /// Who stands in when it cannot answer, and for how long.
     pub(crate) fallback: Vec<Model>,
     pub(crate) cooldown: Duration,
@@ -143,9 +146,11 @@ impl AgentError {
     pub fn class(&self) -> ErrorClass {
         match self {
             Self::UnknownAgent { .. } | Self::UnknownModel { .. } => ErrorClass::Usage,
-            Self::Endpoint(EndpointError::MissingKey { .. } | EndpointError::NothingAvailable(_)) => {
-                ErrorClass::Auth
-            }
+            Self::Endpoint(
+                EndpointError::MissingKey { .. }
+                | EndpointError::MissingVariable { .. }
+                | EndpointError::NothingAvailable(_),
+            ) => ErrorClass::Auth,
             Self::Unsupported(_) | Self::Toolset { .. } | Self::Endpoint(_) => ErrorClass::Config,
         }
     }
@@ -171,30 +176,8 @@ impl Agent {
             Some(text) => ModelRef::parse(text),
             None => agent.model.clone(),
         };
-        let model = find_model(config, &reference)?;
-        let unsupported = config.unsupported_for(&agent.name, &reference);
-        let (settings, auto) = match (model, &reference) {
-            (Some(model), _) if unsupported.is_empty() => (ModelSettings::from_config(config, &model), None),
-            (None, ModelRef::Auto) if unsupported.is_empty() => {
-                let chosen = auto::choose(environment, choice.keys, auto::answers)?;
-                (chosen.settings, Some(chosen.why))
-            }
-            _ => return Err(AgentError::Unsupported(unsupported)),
-        };
-        let output = agent.structured_output.as_ref().map(OutputSchema::from);
-        let resolve = |settings: ModelSettings| {
-            let settings = ModelSettings { output: output.clone(), ..settings };
-            Model::resolve(&settings, &choice.prices, environment, choice.keys)
-        };
-        let model = resolve(settings)?;
-        let stand_ins = agent.fallback.iter().flat_map(|fallback| &fallback.models);
-        let mut fallback = Vec::new();
-        for reference in stand_ins {
-            // `auto` makes no sense beside a model that was named, and alloys were refused above.
-            if let Some(model) = find_model(config, reference)? {
-                fallback.push(resolve(ModelSettings::from_config(config, &model))?);
-            }
-        }
+        let Models { model, alloy, fallback, auto } =
+            models::resolve(config, agent, &reference, choice, environment)?;
         let lookup = |name: &str| environment.get(name).map(str::to_owned);
         let mut toolbox = Toolbox::default();
         for toolset in &agent.toolsets {
@@ -212,14 +195,17 @@ impl Agent {
         });
         let mut key_variables = config.key_variables();
         key_variables.extend(endpoint::key_variables().into_iter().map(str::to_owned));
+        // What goes into a header may be a key by any name.
+        key_variables.extend(config.header_variables().into_iter().filter(|name| !is_harmless(name)));
         Ok(Self {
             name: agent.name.clone(),
             description: expand_env(&agent.description, lookup),
             welcome_message: agent.welcome_message.as_ref().map(|text| expand_env(text, lookup)),
             commands: commands.collect(),
             config: agent.clone(),
-            auto: auto.map(|why| format!("{}: {why}", model.id())),
+            auto,
             model,
+            alloy,
             fallback,
             cooldown: agent.fallback.as_ref().map_or(COOLDOWN, |fallback| fallback.cooldown),
             retries: agent.fallback.as_ref().map(|fallback| fallback.retries),
@@ -236,10 +222,26 @@ impl Agent {
         &self.name
     }
 
-    /// The model as `provider/model`.
+    /// The model as `provider/model`; several that take turns with commas between them.
     #[must_use]
     pub fn model(&self) -> String {
-        self.model.id().to_string()
+        self.in_turn().map(|model| model.id().to_string()).collect::<Vec<_>>().join(",")
+    }
+
+    /// The model, and those that take turns with it.
+    fn in_turn(&self) -> impl Iterator<Item = &Model> {
+        std::iter::once(&self.model).chain(&self.alloy)
+    }
+
+    /// Every model that may be asked.
+    pub(crate) fn models(&self) -> impl Iterator<Item = &Model> {
+        self.in_turn().chain(&self.fallback)
+    }
+
+    /// How much can be read by whichever model is asked next, as far as it is known.
+    pub(crate) fn context(&self) -> Option<u64> {
+        let limits = self.in_turn().map(Model::id).map(|id| self.prices.limits(&id.provider_name, &id.model));
+        limits.filter_map(|limits| limits.context).min()
     }
 
     /// Which model `auto` chose and why; nothing if the file or the command line named one.
@@ -283,11 +285,24 @@ impl Agent {
         command.unwrap_or_else(|| said.to_owned())
     }
 
+    /// The names of the file's commands, which are said as `/name`.
+    pub fn commands(&self) -> impl Iterator<Item = &str> {
+        self.commands.iter().map(|(name, _)| name.as_str())
+    }
+
+    /// Has its questions answered by another agent's models.
+    pub(crate) fn take_models_of(&mut self, other: Self) {
+        self.model = other.model;
+        self.alloy = other.alloy;
+        self.fallback = other.fallback;
+        self.auto = other.auto;
+    }
+
     /// Whether it is known what the model costs.
     #[must_use]
     pub fn is_priced(&self) -> bool {
-        let id = self.model.id();
-        self.prices.lists(&id.provider_name, &id.model)
+        let mut ids = self.in_turn().map(Model::id);
+        ids.all(|id| self.prices.lists(&id.provider_name, &id.model))
     }
 
     /// The names of the tools on offer.
@@ -322,34 +337,4 @@ fn find_agent<'a>(config: &'a Config, name: Option<&str>) -> Result<&'a AgentCon
             .unwrap_or_else(|| format!("agents: {}", names().collect::<Vec<_>>().join(", ")));
         AgentError::UnknownAgent { name, file: config.file_name.clone(), hint: format!(" ({hint})") }
     })
-}
-
-/// The model behind a reference; nothing for a reference that does not run yet.
-fn find_model(config: &Config, reference: &ModelRef) -> Result<Option<ModelConfig>, AgentError> {
-    let unknown = |name: &str, known: &[&str]| {
-        let hint =
-            config::nearest(name, known.iter().copied()).map(|hint| format!(" ({hint})")).unwrap_or_default();
-        AgentError::UnknownModel { name: name.to_owned(), file: config.file_name.clone(), hint }
-    };
-    match reference {
-        ModelRef::Auto | ModelRef::Alloy(_) => Ok(None),
-        ModelRef::Named(name) => match config.model(name) {
-            Some(model) => Ok(Some(model.clone())),
-            None => Err(unknown(name, &config.models.iter().map(|m| m.name.as_str()).collect::<Vec<_>>())),
-        },
-        ModelRef::Inline { provider, model } => {
-            let name = format!("{provider}/{model}");
-            if let Some(named) = config.model(&name) {
-                return Ok(Some(named.clone()));
-            }
-            let names = config::support::PROVIDER_NAMES;
-            if model.is_empty()
-                || !(names.contains(&provider.as_str()) || config.provider(provider).is_some())
-            {
-                return Err(unknown(&name, names));
-            }
-            let (provider, model) = (provider.clone(), model.clone());
-            Ok(Some(ModelConfig { name, provider, model, ..ModelConfig::default() }))
-        }
-    }
 }

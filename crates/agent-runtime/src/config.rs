@@ -22,6 +22,8 @@ use std::collections::BTreeSet;
 
 use serde::Serialize;
 
+use template::{Places, Template};
+
 pub use crate::yaml::Position;
 pub use agent::{
     AgentConfig, Command, Fallback, Hook, Hooks, ModelRef, SkillSource, StructuredOutput, ToolHooks,
@@ -35,6 +37,7 @@ pub use toolset::{
     ApiTool, Defer, McpServer, McpSource, Method, PostEdit, Remote, RemoteTransport, ScriptTool,
     ToolsetConfig, ToolsetKind,
 };
+pub(crate) use written::names_a_secret;
 
 /// The version of the schema that this program knows best; a file that names none has it.
 const NEWEST_VERSION: &str = "7";
@@ -154,6 +157,18 @@ impl Config {
         let models = self.models.iter().filter_map(|model| model.token_key.clone());
         let providers = self.providers.iter().filter_map(|provider| provider.token_key.clone());
         models.chain(providers).collect()
+    }
+
+    /// Every variable that a header of a model or a provider is made of.
+    pub(crate) fn header_variables(&self) -> BTreeSet<String> {
+        let of_models = self.models.iter().flat_map(|model| model.headers.values());
+        let of_providers = self.providers.iter().flat_map(|provider| provider.headers.values());
+        let templates =
+            of_models.chain(of_providers).filter_map(|text| Template::parse(text, Places::Shell).ok());
+        let names = |template: Template| -> Vec<String> {
+            template.variables().map(|(name, _)| name.to_owned()).collect()
+        };
+        templates.flat_map(names).collect()
     }
 
     /// The configuration as an agent file that says the same.

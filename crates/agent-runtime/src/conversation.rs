@@ -25,7 +25,7 @@ use agent_telemetry::Cx;
 
 use crate::agent::Agent;
 use crate::cancel::Cancel;
-use crate::environment::Environment;
+use crate::environment::{Environment, Secret};
 use crate::provider::fallback::Chain;
 use crate::provider::retry::Policy;
 use crate::provider::{Message, ToolDefinition, Usage};
@@ -75,7 +75,23 @@ struct World {
     /// What tools want to know from the user.
     questions: Questions,
     settings: Settings,
+    /// The way to models.
+    transport: Transport,
+    /// What error texts must not repeat.
+    secrets: Vec<Secret>,
     storing: Option<Storing>,
+}
+
+/// The tools of an agent, as a model gets to see them.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct Offered {
+    /// The agent's name.
+    pub agent: String,
+    /// Its tools, those for passing work on included.
+    pub tools: Vec<ToolDefinition>,
+    /// What could not be started, or had to be left out.
+    pub warnings: Vec<String>,
 }
 
 /// Where a conversation is stored, and when it began.
@@ -116,27 +132,25 @@ impl Conversation {
         environment: &Environment,
         telemetry: &Cx,
     ) -> std::io::Result<Self> {
-        let agents = team.into().agents;
+        let team = team.into();
         let folder = Arc::new(WorkingFolder::new(&settings.working_folder)?);
-        let keys = agents[0].key_variables();
         let (asker, questions) = asking::queue();
-        let context = Context::new(folder, environment.for_children(keys), asker);
-        let secrets = environment.secrets(keys);
+        let context = Context::new(folder, environment.for_children(team.first().key_variables()), asker);
+        let secrets = team.secrets(environment);
+        let agents = team.agents;
         let report = Report::new(telemetry.clone(), &agents[0]);
         let briefs: Vec<prompt::Brief> = agents.iter().map(prompt::Brief::of).collect();
+        let approval = settings.approval;
+        let world = World { context, questions, settings, transport, secrets, storing: None };
         let seat = |agent: Agent| {
-            let (model, fallback) = (agent.model.clone(), agent.fallback.clone());
-            let retry = Policy { retries: agent.retries.unwrap_or(settings.retry.retries), ..settings.retry };
-            let models = Chain::new(model, fallback, agent.cooldown, &transport, retry, &secrets);
-            let prompt = prompt::system(&agent, &briefs, &settings, &context);
+            let models = world.models_of(&agent);
+            let prompt = prompt::system(&agent, &briefs, &world.settings, &world.context);
             let mut seat =
                 Seat { agent, models, tools: Vec::new(), base_prompt: prompt, prompt: String::new() };
             seat.tools_changed();
             seat
         };
         let seats: Vec<Seat> = agents.into_iter().map(seat).collect();
-        let approval = settings.approval;
-        let world = World { context, questions, settings, storing: None };
         Ok(Self { seats, world, thread: Thread::new(0, None, report, approval, 0) })
     }
 
@@ -170,6 +184,27 @@ impl Conversation {
         &self.seats[self.thread.seat].agent
     }
 
+    /// From now on the models of `prepared` answer, which is the agent that answers next, made again with another
+    /// [`Choice::model`](crate::Choice::model). What was said stays; the telemetry session keeps the model that it
+    /// began with, and each call is counted under the model that answered it.
+    pub fn change_model(&mut self, prepared: Agent) {
+        let seat = &mut self.seats[self.thread.seat];
+        seat.agent.take_models_of(prepared);
+        seat.models = self.world.models_of(&seat.agent);
+        self.thread.report.model_changed(&seat.agent);
+    }
+
+    /// Looks for the tools of every agent, starting the servers that some come from. No model is asked.
+    pub async fn offered(&mut self) -> Vec<Offered> {
+        let mut offered = Vec::new();
+        for seat in &mut self.seats {
+            let warnings = seat.agent.toolbox.refresh(&self.world.context).await.warnings;
+            seat.tools_changed();
+            offered.push(Offered { agent: seat.agent.name.clone(), tools: seat.tools.clone(), warnings });
+        }
+        offered
+    }
+
     /// Tokens and cost so far, those of sub-agents included.
     #[must_use]
     pub fn usage(&self) -> CallUsage {
@@ -201,6 +236,17 @@ impl Conversation {
     /// Ends the conversation; its telemetry session gets the outcome of the last turn.
     pub fn finish(self) {
         self.thread.report.end();
+    }
+}
+
+impl World {
+    fn models_of(&self, agent: &Agent) -> Chain {
+        let others = agent.alloy.iter().chain(&agent.fallback).cloned();
+        let usual = self.settings.retry;
+        let retry = Policy { retries: agent.retries.unwrap_or(usual.retries), ..usual };
+        Chain::new(agent.model.clone(), others, agent.cooldown, &self.transport, retry, &self.secrets)
+            .in_turn(1 + agent.alloy.len())
+            .random(&self.settings.random)
     }
 }
 

@@ -120,19 +120,15 @@ impl Http {
                 TransportError::Request(format!("the value for the header {name} is no header value"))
             })?;
             value.set_sensitive(true);
-            builder = builder.header(*name, value);
+            builder = builder.header(name, value);
         }
         let sending = builder.body(request.body.clone()).send();
         let response = tokio::time::timeout(self.options.idle_timeout, sending)
             .await
             .map_err(|_| self.silent(&request.url))?
             .map_err(|error| explain(error, &request.url))?;
-        let header = |name| response.headers().get(name).and_then(|value| value.to_str().ok());
-        let number = |name| header(name).and_then(|value| value.trim().parse().ok());
-        // Some providers are more exact in a header of their own; a date instead of seconds would need a clock.
-        let retry_after = number("retry-after-ms")
-            .map(Duration::from_millis)
-            .or_else(|| number("retry-after").map(Duration::from_secs));
+        let header = |name: &str| response.headers().get(name).and_then(|value| value.to_str().ok());
+        let retry_after = retry_after(header);
         Ok(Answer {
             status: response.status().as_u16(),
             retry_after,
@@ -199,6 +195,21 @@ impl Body {
     }
 }
 
+/// How long an answer asks to be left alone.
+///
+/// Some providers are more exact in a header of their own. A date (RFC 9110, section 10.2.3) is compared with the date of
+/// the answer, so that it means the same whatever the clocks here and there say.
+fn retry_after<'a>(header: impl Fn(&str) -> Option<&'a str>) -> Option<Duration> {
+    let number = |name| header(name).and_then(|value| value.trim().parse().ok());
+    let date = |name| header(name).and_then(|value| httpdate::parse_http_date(value.trim()).ok());
+    let until = || {
+        let (then, now) = (date("retry-after")?, date("date")?);
+        Some(then.duration_since(now).unwrap_or_default())
+    };
+    let exact = number("retry-after-ms").map(Duration::from_millis);
+    exact.or_else(|| number("retry-after").map(Duration::from_secs)).or_else(until)
+}
+
 fn tls_config(load_roots: bool) -> Result<rustls::ClientConfig, String> {
     let mut roots = rustls::RootCertStore::empty();
     if load_roots {
@@ -229,8 +240,45 @@ fn explain(error: reqwest::Error, url: &str) -> TransportError {
     } else if request {
         TransportError::Request(format!("{host}: {source}"))
     } else if connect {
-        TransportError::Network(format!("cannot connect to {host}: {source}"))
+        TransportError::Network(format!("cannot connect to {}: {source}", place_of(url)))
     } else {
         TransportError::Network(format!("{host}: {source}"))
+    }
+}
+
+/// The host of a URL, and its port where it names one; nothing of what else may be in it.
+fn place_of(url: &str) -> &str {
+    let rest = url.split_once("://").map_or(url, |(_, rest)| rest);
+    let authority = rest.split(['/', '?', '#']).next().unwrap_or_default();
+    authority.rsplit('@').next().unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn asked(headers: &[(&str, &'static str)]) -> Option<Duration> {
+        retry_after(|name| headers.iter().find(|(known, _)| *known == name).map(|(_, value)| *value))
+    }
+
+    #[test]
+    fn how_long_an_answer_asks_to_be_left_alone() {
+        let (now, then) = ("Sun, 06 Nov 1994 08:49:37 GMT", "Sun, 06 Nov 1994 08:50:07 GMT");
+        let seconds = Duration::from_secs;
+        let table = [
+            (asked(&[("retry-after", " 30 ")]), Some(seconds(30))),
+            (asked(&[("retry-after", "30"), ("retry-after-ms", "1500")]), Some(Duration::from_millis(1500))),
+            (asked(&[("retry-after", then), ("date", now)]), Some(seconds(30))),
+            // The older forms of a date are read, too.
+            (asked(&[("retry-after", "Sunday, 06-Nov-94 08:50:07 GMT"), ("date", now)]), Some(seconds(30))),
+            (asked(&[("retry-after", now), ("date", then)]), Some(Duration::ZERO)),
+            (asked(&[("retry-after", then)]), None),
+            (asked(&[("retry-after", "soon"), ("date", now)]), None),
+            (asked(&[("retry-after", "-1"), ("date", now)]), None),
+            (asked(&[("date", now)]), None),
+        ];
+        for (row, (found, expected)) in table.into_iter().enumerate() {
+            assert_eq!(found, expected, "row {row}");
+        }
     }
 }

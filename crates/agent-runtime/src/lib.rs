@@ -37,8 +37,8 @@
 //! # }
 //! ```
 //!
-//! To record, pass [`Transport::recording`] with a [`Recorder`] made with
-//! [`Environment::secrets`] of [`Agent::key_variables`], and ask [`Recorder::check`] at the end.
+//! To record, pass [`Transport::recording`] with a [`Recorder`] made with [`Team::secrets`], and ask
+//! [`Recorder::check`] at the end.
 //! To replay, pass [`Transport::replaying`] and choose [`Keys::Unused`].
 //!
 //! Unix only: commands run in process groups.
@@ -65,10 +65,11 @@ pub use cancel::Cancel;
 pub use cassette::{Recorder, Replayer};
 pub use config::{Config, ConfigError};
 pub use conversation::event::{Answer, CallUsage, Confirmation, Event, Frontend, ToolStatus, TurnOutcome};
-pub use conversation::{Conversation, DELEGATION_TOOLS, Settings};
+pub use conversation::{Conversation, DELEGATION_TOOLS, Offered, Settings};
 pub use environment::{EnvFileError, Environment, Secret, parse_env_file};
 pub use provider::ProviderError;
 pub use provider::endpoint::Keys;
+pub use provider::random::Random;
 pub use provider::retry::Policy as RetryPolicy;
 pub use sessions::Sessions;
 pub use team::Team;

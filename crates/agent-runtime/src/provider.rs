@@ -16,6 +16,7 @@ pub mod fallback;
 pub mod fenced;
 pub mod model;
 mod parts;
+pub mod random;
 pub mod responses;
 pub mod retry;
 pub mod thinking;
@@ -26,7 +27,7 @@ use serde_json::Value;
 
 pub use endpoint::Endpoint;
 pub use error::ProviderError;
-pub use model::{Model, ModelId, Parameters};
+pub use model::{Model, ModelId, Parameters, Sampling};
 pub use thinking::{Effort, Thinking};
 pub use wire::Wire;
 

@@ -286,7 +286,7 @@ impl Sessions {
             .collect();
         match fitting.as_slice() {
             [one] => Ok(*one),
-            [] => Err(unknown(" (`docker-agent sessions list` shows them)".to_owned())),
+            [] => Err(unknown(" (`sessions list` shows them)".to_owned())),
             more => Err(unknown(format!(" ({} begin with that; give more of the id)", more.len()))),
         }
     }

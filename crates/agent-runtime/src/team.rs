@@ -3,7 +3,7 @@
 
 use crate::agent::{Agent, AgentError, Choice};
 use crate::config::Config;
-use crate::environment::Environment;
+use crate::environment::{Environment, Secret};
 
 /// Agents that work together; the first one begins.
 #[derive(Debug)]
@@ -38,6 +38,16 @@ impl Team {
     #[must_use]
     pub fn first(&self) -> &Agent {
         &self.agents[0]
+    }
+
+    /// Every credential known here, for masking recordings: those of the environment, and those in headers of the file.
+    #[must_use]
+    pub fn secrets(&self, environment: &Environment) -> Vec<Secret> {
+        let models = self.agents.iter().flat_map(Agent::models);
+        let in_headers = models.flat_map(|model| model.endpoint.secret_words());
+        let mut secrets = environment.secrets(self.first().key_variables());
+        secrets.extend(in_headers);
+        secrets
     }
 
     /// All agents, the first one first.

@@ -17,8 +17,8 @@ use crate::http::{self, Http};
 pub(crate) struct Outgoing {
     /// The whole URL.
     pub url: String,
-    /// Headers that sign the request; never recorded.
-    pub headers: Vec<(&'static str, Secret)>,
+    /// Headers beside those of every request, some of which sign it; never recorded.
+    pub headers: Vec<(String, Secret)>,
     /// The JSON body.
     pub body: String,
 }

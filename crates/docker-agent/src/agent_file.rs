@@ -13,7 +13,7 @@ use crate::failure::Failure;
 pub(crate) fn read(path: &Path) -> Result<Config, Failure> {
     let name = path.display().to_string();
     let text = fs::read_to_string(path).map_err(|error| {
-        let failure = Failure::new(ErrorClass::Config, format_args!("cannot read {name}: {error}"));
+        let failure = Failure::new(ErrorClass::Config, format_args!("cannot read {name}")).because(&error);
         match error.kind() {
             io::ErrorKind::NotFound => failure.hint("give the path of an agent.yaml"),
             _ => failure,

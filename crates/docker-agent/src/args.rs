@@ -40,7 +40,7 @@ pub(crate) struct Global {
 
 #[derive(Debug, clap::Subcommand)]
 pub(crate) enum Command {
-    /// Run an agent; `docker-agent agent.yaml` does, too
+    /// Run an agent; the word `run` may be left out
     Run(RunArgs),
     /// Look at an agent file without running it
     Debug(DebugArgs),
@@ -127,6 +127,21 @@ pub(crate) enum SessionsCommand {
         #[arg(long)]
         json: bool,
     },
+    /// Print one as a document, to be kept or shown to others
+    Export {
+        /// Its id or how that begins, or -1 for the newest, -2 for the one before it
+        #[arg(value_name = "SESSION", allow_negative_numbers = true)]
+        session: String,
+        /// The kind of document
+        #[arg(long, value_enum, value_name = "FORMAT", default_value = "markdown")]
+        format: ExportFormat,
+    },
+}
+
+#[derive(Debug, Clone, Copy, clap::ValueEnum)]
+pub(crate) enum ExportFormat {
+    Markdown,
+    Json,
 }
 
 #[derive(Debug, Clone, Copy, clap::Subcommand)]
@@ -203,6 +218,27 @@ pub(crate) enum DebugCommand {
         #[arg(long)]
         json: bool,
     },
+    /// Print the tools that an agent would have; starts its MCP servers, reads no key, asks no model
+    Toolsets(ToolsetsArgs),
+}
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct ToolsetsArgs {
+    /// The agent file
+    #[arg(value_name = "AGENT.YAML")]
+    pub(crate) agent_file: PathBuf,
+    /// Which agent of the file, with those that it passes work to [default: root, else the first]
+    #[arg(short, long, value_name = "NAME")]
+    pub(crate) agent: Option<String>,
+    /// Print JSON, with the schema of each tool's arguments
+    #[arg(long)]
+    pub(crate) json: bool,
+    /// Where tools work [default: the current folder]
+    #[arg(long, value_name = "DIR")]
+    pub(crate) working_dir: Option<PathBuf>,
+    /// Read variables from a file of NAME=value lines; several with commas, or several times
+    #[arg(long, value_name = "FILE", value_delimiter = ',')]
+    pub(crate) env_from_file: Vec<PathBuf>,
 }
 
 #[derive(Debug, clap::Args)]
@@ -279,7 +315,7 @@ pub(crate) struct ProveOffArgs {
     /// Print JSON
     #[arg(long)]
     pub(crate) json: bool,
-    /// The command [default: docker-agent version]
+    /// The command [default: `version` of this program]
     #[arg(last = true, value_name = "COMMAND")]
     pub(crate) command: Vec<OsString>,
 }
@@ -347,6 +383,25 @@ mod tests {
     fn the_definition_is_sound() {
         command(false).debug_assert();
         command(true).debug_assert();
+    }
+
+    /// Help as docker's users read it names no program that they did not type; folders and files keep their names.
+    #[test]
+    fn help_says_docker_agent_to_those_who_called_it_so() {
+        fn walk(command: &clap::Command, pages: &mut Vec<String>) {
+            pages.push(command.clone().render_long_help().to_string());
+            command.get_subcommands().for_each(|inner| walk(inner, pages));
+        }
+        let mut command = command(true);
+        command.build();
+        let mut pages = Vec::new();
+        walk(&command, &mut pages);
+        assert!(pages.len() > 20 && pages[0].contains("Usage: docker agent "), "{}", pages[0]);
+        for page in pages {
+            let files = ["~/.config/docker-agent", "~/.local/state/docker-agent", "docker-agent.debug.log"];
+            let text = files.iter().fold(page, |text, file| text.replace(file, "FILE"));
+            assert!(!text.contains("docker-agent"), "{text}");
+        }
     }
 
     fn run_args(line: &str) -> RunArgs {

@@ -10,12 +10,12 @@ catalogue! {
     pub static CATALOGUE = {
         events: [CommandEnded, SessionStarted, SessionEnded, ToolCalled, TokensUsed],
         commands: [
-            "debug config", "models", "plugin install", "plugin uninstall", "run", "sessions list", "sessions show",
-            "version",
+            "debug config", "debug toolsets", "models", "plugin install", "plugin uninstall", "run", "sessions export",
+            "sessions list", "sessions show", "version",
         ],
         flags: [
             "agent", "all", "config-dir", "data-dir", "debug", "dry-run", "env-from-file", "exec", "fake", "fake-stream",
-            "hide-tool-calls", "json", "log-file", "model", "record", "session", "working-dir", "yolo",
+            "format", "hide-tool-calls", "json", "log-file", "model", "record", "session", "working-dir", "yolo",
         ],
         agents: ["root"],
         tools: [

@@ -39,7 +39,8 @@ impl EnvFiles {
         let variables = |file: &File| {
             let name = file.path.display();
             let text = file.content.as_ref().map_err(|error| {
-                Failure::new(ErrorClass::Config, format_args!("cannot read the env file {name}: {error}"))
+                Failure::new(ErrorClass::Config, format_args!("cannot read the env file {name}"))
+                    .because(error)
             })?;
             parse_env_file(text).map_err(|error| {
                 Failure::new(ErrorClass::Config, format_args!("{name}: {error}"))

@@ -1,5 +1,6 @@
-//! A failed command: an exit code and a class for the program, a text and a hint for its reader.
+//! A failed command: an exit code and a class for the program; a text, its causes and a hint for its reader.
 
+use std::error::Error;
 use std::fmt::Display;
 use std::io;
 
@@ -15,24 +16,35 @@ const USAGE: u64 = 2;
 pub(crate) struct Failure {
     ended: Ended,
     text: Option<String>,
+    causes: Vec<String>,
     hint: Option<String>,
 }
 
 impl Failure {
     /// A failure with exit code 1.
     pub(crate) fn new(class: ErrorClass, text: impl Display) -> Self {
-        Self { ended: Ended::failure(FAILED, class), text: Some(text.to_string()), hint: None }
+        Self { text: Some(text.to_string()), ..Self::quiet(Ended::failure(FAILED, class)) }
     }
 
     /// Wrong use: exit code 2.
     pub(crate) fn usage(text: impl Display) -> Self {
         let ended = Ended::failure(USAGE, ErrorClass::Usage);
-        Self { ended, text: Some(text.to_string()), hint: None }
+        Self { text: Some(text.to_string()), ..Self::quiet(ended) }
     }
 
     /// An end that says nothing more.
     pub(crate) fn quiet(ended: Ended) -> Self {
-        Self { ended, text: None, hint: None }
+        Self { ended, text: None, causes: Vec::new(), hint: None }
+    }
+
+    /// Adds why: an error, and what each one says that caused it.
+    pub(crate) fn because(mut self, error: &dyn Error) -> Self {
+        let mut next = Some(error);
+        while let Some(cause) = next {
+            self.causes.push(cause.to_string());
+            next = cause.source();
+        }
+        self
     }
 
     /// Adds what to do about it.
@@ -51,6 +63,17 @@ impl Failure {
         self.text.as_deref()
     }
 
+    /// Why, the nearest cause first.
+    pub(crate) fn causes(&self) -> &[String] {
+        &self.causes
+    }
+
+    /// What is wrong and why, in one line.
+    pub(crate) fn line(&self) -> Option<String> {
+        let text = self.text.clone()?;
+        Some(self.causes.iter().fold(text, |line, cause| format!("{line}: {cause}")))
+    }
+
     /// What to do about it.
     pub(crate) fn hint_text(&self) -> Option<&str> {
         self.hint.as_deref()
@@ -64,6 +87,35 @@ impl From<io::Error> for Failure {
             // Whoever read it has seen enough.
             return Self::quiet(Ended::SUCCESS);
         }
-        Self::new(ErrorClass::Io, format_args!("cannot write to stdout: {error}"))
+        Self::new(ErrorClass::Io, "cannot write to stdout").because(&error)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[derive(Debug)]
+    struct Outer(io::Error);
+
+    impl Display for Outer {
+        fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+            f.write_str("the outer")
+        }
+    }
+
+    impl Error for Outer {
+        fn source(&self) -> Option<&(dyn Error + 'static)> {
+            Some(&self.0)
+        }
+    }
+
+    #[test]
+    fn causes_are_told_down_to_the_first() {
+        let error = Outer(io::Error::other("the inner"));
+        let failure = Failure::new(ErrorClass::Io, "it failed").because(&error).hint("try again");
+        assert_eq!(failure.causes(), ["the outer", "the inner"]);
+        assert_eq!(failure.line().as_deref(), Some("it failed: the outer: the inner"));
+        assert_eq!(failure.hint_text(), Some("try again"));
     }
 }

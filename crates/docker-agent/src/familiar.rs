@@ -9,10 +9,11 @@ use clap::error::{ContextKind, ContextValue, ErrorKind};
 const WITH_VALUE: [&str; 3] = ["--config-dir", "--data-dir", "--log-file"];
 
 /// Flags that we do not have, and what to do instead.
-const FLAGS: [(&str, &str); 12] = [
+const FLAGS: [(&str, &str); 13] = [
     ("--attach", "name the file in the message; an agent with the filesystem tools can read it"),
     ("--cache-dir", "nothing is cached; --data-dir is where state is kept"),
     ("--code-mode-tools", "not supported: tools are called one by one"),
+    ("--exit-after-response", "that is `--exec`"),
     ("--hide-tool-results", "results are not shown, only how they went; --hide-tool-calls hides that, too"),
     ("--models-gateway", "give the model a `base_url` in the agent file"),
     ("--otel", "not supported: telemetry has its own events, see `telemetry explain`"),
@@ -25,8 +26,9 @@ const FLAGS: [(&str, &str); 12] = [
 ];
 
 /// Commands that we do not have, and what to do instead.
-const COMMANDS: [(&str, &str); 8] = [
+const COMMANDS: [(&str, &str); 10] = [
     ("alias", "not supported: a shell's alias does the same"),
+    ("auth", "not supported: keys are variables; `models` shows which are set"),
     ("build", "not supported: agents are files"),
     ("catalog", "not supported: agents are files"),
     ("eval", "not supported: `run --json` with --record and --fake can be compared"),
@@ -34,6 +36,7 @@ const COMMANDS: [(&str, &str); 8] = [
     ("new", "not supported: begin with a file of the examples"),
     ("serve", "not supported: agents run on the command line"),
     ("share", "not supported: agents are files"),
+    ("title", "not supported: a conversation is listed by how it begins"),
 ];
 
 /// A command line that begins with an agent file, as one that runs it.

@@ -25,7 +25,7 @@ use std::process::ExitCode;
 use agent_telemetry::Ended;
 use clap::error::ErrorKind;
 
-use crate::args::{Cli, Command};
+use crate::args::{Cli, Command, DebugArgs, DebugCommand};
 use crate::attempt::Attempt;
 use crate::startup::{NoticeRule, Startup};
 
@@ -81,7 +81,9 @@ fn run(arguments: &[OsString], as_plugin: bool) -> u8 {
                 }
                 Some(Command::Debug(debug)) => {
                     startup.begin(NoticeRule::Show);
-                    wrapper::recorded(startup.telemetry(), &attempt, |_cx| commands::debug::run(&debug))
+                    wrapper::recorded(startup.telemetry(), &attempt, |cx| {
+                        commands::debug::run(&debug, &startup, cx)
+                    })
                 }
                 Some(Command::Models(models)) => {
                     startup.begin(NoticeRule::Show);
@@ -134,6 +136,9 @@ impl Cli {
         match &self.command {
             Some(Command::Run(run)) => &run.env_from_file,
             Some(Command::Models(models)) => &models.env_from_file,
+            Some(Command::Debug(DebugArgs { command: DebugCommand::Toolsets(toolsets) })) => {
+                &toolsets.env_from_file
+            }
             _ => &[],
         }
     }

@@ -11,6 +11,8 @@ use anstream::AutoStream;
 use clap::builder::styling::{AnsiColor, Style};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 
+use crate::failure::Failure;
+
 /// How a line for people looks on a terminal that shows colours.
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum Look {
@@ -95,10 +97,20 @@ pub(crate) fn warning(text: impl Display) {
     labelled("warning", Look::Warning, text);
 }
 
-/// Writes `error: …` to stderr, with what to do about it.
-pub(crate) fn error(text: impl Display, hint: Option<&str>) {
+/// Writes `error: …` to stderr, a line `cause: …` for each cause, and what to do about it.
+pub(crate) fn error(text: impl Display, causes: &[String], hint: Option<&str>) {
     labelled("error", Look::Error, text);
+    for cause in causes {
+        labelled("cause", Look::Quiet, cause);
+    }
     self::hint(hint);
+}
+
+/// Says what failed, if there is anything to say.
+pub(crate) fn failure(failure: &Failure) {
+    if let Some(text) = failure.text() {
+        error(text, failure.causes(), failure.hint_text());
+    }
 }
 
 /// Writes `hint: …` to stderr, if there is one.
@@ -152,6 +164,7 @@ pub(crate) fn say_little_on_panic() {
         let place = info.location().map(|at| format!(" at {}:{}", without_home(at.file()), at.line()));
         error(
             format_args!("docker-agent {} crashed{}", crate::VERSION, place.unwrap_or_default()),
+            &[],
             Some(
                 "this is a defect; please report the line above, which says nothing of yours, and what you did",
             ),
@@ -180,6 +193,23 @@ mod tests {
         for (path, shown) in table {
             assert_eq!(without_home(path), shown);
         }
+    }
+
+    #[test]
+    fn a_crash_is_told_with_what_to_do_and_without_what_it_was_about() {
+        // What is done about a panic is a process's own, so this test is run again, in one of its own.
+        if std::env::var_os("CRASH").is_some() {
+            say_little_on_panic();
+            panic!("could not read /home/alice/diary.txt");
+        }
+        let this = "output::tests::a_crash_is_told_with_what_to_do_and_without_what_it_was_about";
+        let mut command = std::process::Command::new(std::env::current_exe().expect("this program"));
+        let output = command.args([this, "--exact", "--nocapture"]).env("CRASH", "1").output();
+        let output = output.expect("this program, again");
+        let (said, also) = (String::from_utf8_lossy(&output.stderr), String::from_utf8_lossy(&output.stdout));
+        assert!(said.contains(" crashed at ") && said.contains("src/output.rs:"), "{said}");
+        assert!(said.contains("hint: this is a defect; please report the line above"), "{said}");
+        assert!(!said.contains("diary") && !also.contains("diary"), "{said}{also}");
     }
 
     #[test]

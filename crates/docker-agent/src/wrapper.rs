@@ -38,9 +38,7 @@ pub(crate) fn unrecorded(run: impl FnOnce() -> Outcome) -> u8 {
 /// Says what failed.
 fn told(outcome: Outcome) -> Ended {
     outcome.unwrap_or_else(|failure| {
-        if let Some(text) = failure.text() {
-            output::error(text, failure.hint_text());
-        }
+        output::failure(&failure);
         failure.ended()
     })
 }

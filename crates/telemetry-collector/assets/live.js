@@ -3,14 +3,15 @@
 "use strict";
 
 (() => {
-  const MOST_ROWS = 200;
+  const MOST_EVENTS = 200;
   const ORIGIN = ["user_uuid", "version", "os", "arch", "os_language", "caller", "schema", "action"];
   const KINDS = ["command", "session", "tool", "token"];
-  const table = document.getElementById("events");
+  const list = document.getElementById("live");
   const status = document.getElementById("status");
-  if (!table || !status || !window.EventSource) return;
-  const body = table.tBodies[0];
+  if (!list || !status || !window.EventSource) return;
   let arrived = 0;
+  let isPaused = false;
+  const waiting = [];
 
   const element = (name, className, ...children) => {
     const made = document.createElement(name);
@@ -20,40 +21,56 @@
   };
   const text = (value) => (typeof value === "string" ? value : value === undefined ? "" : JSON.stringify(value));
 
-  const row = (event) => {
+  const item = (event) => {
     const all = event.properties;
     const at = new Date(event.event_timestamp);
-    const valid = !Number.isNaN(at.getTime());
-    const time = element("td", "at", valid ? at.toISOString().slice(11, 19) : "?");
-    if (valid) time.title = at.toISOString().replace("T", " ").replace("Z", " UTC");
+    const isValid = !Number.isNaN(at.getTime());
+    const time = element("span", "at", isValid ? at.toISOString().slice(11, 19) : "?");
+    if (isValid) time.title = at.toISOString().replace("T", " ").replace("Z", " UTC");
     const dot = element("i", KINDS.includes(event.event) ? "dot " + event.event : "dot");
-    const name = element("th", "", dot, event.event + " ", element("span", "sub", text(all.action)));
-    name.scope = "row";
-    const facts = element("td", "facts");
+    const what = element("span", "what", dot, event.event + " ", element("bdi", "", text(all.action)));
+    const facts = element("span", "facts");
     for (const key of Object.keys(all).sort()) {
       if (ORIGIN.includes(key)) continue;
-      facts.append(element("span", "", element("b", "", key), " " + text(all[key])), " ");
+      facts.append(element("span", "", element("b", "", key), " ", element("bdi", "", text(all[key]))), " ");
     }
-    const origin = `${text(all.version)} ${text(all.os)}/${text(all.arch)} ${text(all.caller)} `;
-    const install = element("span", "sub", text(all.user_uuid).slice(0, 8));
-    return element("tr", "new", time, name, facts, element("td", "origin", origin, install));
+    const origin = `${text(all.version)} ${text(all.os)}/${text(all.arch)} ${text(all.caller)}`;
+    const from = element("span", "origin", element("bdi", "", origin), " " + text(all.user_uuid).slice(0, 8));
+    const made = element("li", "new", time, " ", what, " ", facts, " ", from);
+    made.dataset.row = String(event.row);
+    return made;
   };
 
-  const say = () => {
-    status.replaceChildren(arrived === 0 ? "live" : `live, ${arrived} new since this page was made: `);
-    if (arrived > 0) {
-      const link = element("a", "", "update the numbers");
-      link.href = location.href;
-      status.append(link);
-    }
-    status.className = "status on";
+  const label = element("span");
+  const pause = element("button", "quiet", "Pause");
+  pause.type = "button";
+  const say = (words, isOn) => {
+    label.textContent = words + " ";
+    status.className = isOn ? "status on" : "status";
+    if (pause.parentNode !== status) status.replaceChildren(label, pause);
   };
+  const count = () => {
+    const held = waiting.length > 0 ? `, ${waiting.length} waiting` : "";
+    say(isPaused ? `paused${held}` : arrived === 0 ? "live" : `live, ${arrived} arrived`, !isPaused);
+  };
+  const add = (event) => {
+    document.getElementById("waiting")?.remove();
+    list.prepend(item(event));
+    while (list.children.length > MOST_EVENTS) list.lastElementChild.remove();
+    arrived += 1;
+  };
+  pause.addEventListener("click", () => {
+    isPaused = !isPaused;
+    pause.textContent = isPaused ? "Go on" : "Pause";
+    if (!isPaused) waiting.splice(0).forEach(add);
+    count();
+  });
 
-  const stream = new EventSource("/api/v1/events/stream?after=" + encodeURIComponent(table.dataset.after));
-  stream.onopen = say;
+  say("connecting…", false);
+  const stream = new EventSource("/api/v1/events/stream?after=" + encodeURIComponent(list.dataset.after));
+  stream.onopen = count;
   stream.onerror = () => {
-    status.className = "status";
-    status.textContent = stream.readyState === EventSource.CLOSED ? "not live: reload the page" : "connecting again…";
+    say(stream.readyState === EventSource.CLOSED ? "not live: load the page again" : "connecting again…", false);
   };
   stream.addEventListener("record", (message) => {
     let event;
@@ -62,14 +79,13 @@
     } catch {
       return;
     }
-    document.getElementById("waiting")?.remove();
-    body.prepend(row(event));
-    while (body.rows.length > MOST_ROWS) body.deleteRow(-1);
-    arrived += 1;
-    say();
+    if (isPaused) {
+      waiting.push(event);
+      if (waiting.length > MOST_EVENTS) waiting.shift();
+    } else {
+      add(event);
+    }
+    count();
   });
-  stream.addEventListener("gap", () => {
-    status.className = "status";
-    status.textContent = "more arrived than can be shown: reload the page";
-  });
+  stream.addEventListener("gap", () => say("more arrived than can be shown: load the page again", false));
 })();

@@ -1,18 +1,32 @@
-//! Who may talk to a collector: names, keys, the admin's token, and how often.
+//! Who may talk to a collector: names, keys, the admin's token, sessions of those who showed it, and how often.
 //!
-//! Decisions only; `routes/access` asks for them. Secrets are compared without telling by the time it takes how much of
+//! Decisions only; `routes/access` and `routes/login` ask for them. Secrets are compared without telling by the time it takes how much of
 //! one was right, and are never printed. Where a request comes from plays no part, and is not known here.
 
+pub(crate) mod cookie;
 mod files;
 mod hosts;
+mod local;
 mod rate;
+mod session;
 
 use std::net::SocketAddr;
 use std::num::NonZeroU32;
 
 pub use files::SecretFileError;
 pub(crate) use hosts::Hosts;
+pub(crate) use local::LocalPath;
 pub(crate) use rate::Limiter;
+pub(crate) use session::{SessionId, SessionKey, Sessions};
+
+use crate::store::UnixMs;
+
+/// Wrong tokens that the login form takes at once; after that, one every six seconds.
+///
+/// Nobody is told apart by an address, so whoever guesses closes the form for everybody. Open sessions and bearer
+/// tokens are not concerned: those who need to get in have a way in.
+const LOGIN_FAILURES: NonZeroU32 = NonZeroU32::new(10).unwrap();
+const LOGIN_PERIOD_MS: u32 = 60_000;
 
 /// Something that only those who may know it know.
 #[derive(Clone, PartialEq, Eq)]
@@ -84,6 +98,8 @@ pub(crate) struct Doors {
     admin_token: Option<Secret>,
     keys: Option<Vec<Secret>>,
     limiter: Option<Limiter>,
+    pub(crate) sessions: Sessions,
+    login_failures: Limiter,
     tls: bool,
 }
 
@@ -94,6 +110,17 @@ pub(crate) enum Shown {
     Missing,
     /// Somebody may be guessing.
     Wrong,
+}
+
+/// What came of a login.
+pub(crate) enum Login {
+    Open(SessionId),
+    Wrong,
+    /// Wrong ones came too often; nobody looked at this one.
+    TooMany {
+        seconds: u64,
+    },
+    NoRandomness,
 }
 
 impl Doors {
@@ -108,6 +135,8 @@ impl Doors {
             admin_token: access.admin_token,
             limiter: access.rate.map(|rate| Limiter::new(rate, buckets)),
             keys,
+            sessions: Sessions::default(),
+            login_failures: Limiter::of_period(LOGIN_FAILURES, LOGIN_PERIOD_MS, 1),
             tls,
         }
     }
@@ -115,6 +144,31 @@ impl Doors {
     /// Whether pages of `host` may have come over TLS: from here, or from a proxy before us.
     pub(crate) fn may_be_tls(&self, host: &str) -> bool {
         self.tls || self.hosts.is_given(host)
+    }
+
+    /// Whether a page of this collector that says it is of `origin` came over TLS.
+    pub(crate) fn is_over_tls(&self, origin: Option<&str>) -> bool {
+        self.tls || origin.is_some_and(|origin| origin.starts_with("https://"))
+    }
+
+    /// Whether there is anything to log in to.
+    pub(crate) fn want_a_token(&self) -> bool {
+        self.admin_token.is_some()
+    }
+
+    /// Judges a token from the login form; a right one opens a session.
+    pub(crate) fn log_in(&self, token: &str, now_ms: UnixMs) -> Login {
+        // Taken before the token is looked at, so that many guesses at once are no more than that many.
+        if let Err(seconds) = self.login_failures.take(0, now_ms) {
+            return Login::TooMany { seconds };
+        }
+        if !self.admin_token.as_ref().is_some_and(|known| known.is(token.as_bytes())) {
+            return Login::Wrong;
+        }
+        self.login_failures.give_back(0);
+        let Some(id) = SessionId::random() else { return Login::NoRandomness };
+        self.sessions.open(&id, now_ms);
+        Login::Open(id)
     }
 
     /// Judges an `Authorization` header.

@@ -12,14 +12,30 @@ use serde_json::{Value, json};
 use crate::answer::range::{DEFAULT_DAYS, MOST_DAYS};
 use crate::answer::{FILTERS, VIEWS, ViewSpec};
 use crate::catalogue::{MAX_BODY_BYTES, MAX_RECORDS, TRACK_PATH};
+use crate::page::assets::{ASSETS, Asset};
+use crate::page::{PAGES, PageSpec};
+
+/// What lies below this may be read by anybody: the page's style, scripts and icon.
+pub(crate) const ASSETS_FOLDER: &str = "/assets/";
+/// The page that says what is collected.
+pub(crate) const COLLECTED_PATH: &str = "/collected";
+/// The way in for people.
+pub(crate) const LOGIN_PATH: &str = "/login";
+/// The way out.
+pub(crate) const LOGOUT_PATH: &str = "/logout";
 
 /// What a path does.
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum Operation {
-    Page,
-    Style,
-    Script,
+    Page(&'static PageSpec),
+    ToolPage,
+    LivePage,
+    CollectedPage,
+    Asset(&'static Asset),
     Icon,
+    LoginForm,
+    LogIn,
+    LogOut,
     Track,
     View(&'static ViewSpec),
     Filters,
@@ -32,7 +48,7 @@ pub(crate) enum Operation {
     Ready,
 }
 
-/// A path with its one method.
+/// A path with one of its methods.
 #[derive(Debug, Clone)]
 pub(crate) struct Endpoint {
     pub(crate) path: String,
@@ -45,18 +61,25 @@ impl Endpoint {
     }
 }
 
-/// Every path that is served.
+/// Every path that is served, once for each of its methods.
 pub(crate) fn endpoints() -> Vec<Endpoint> {
     let views = VIEWS
         .iter()
         .map(|view| Endpoint { path: format!("/api/v1/{}", view.name), operation: Operation::View(view) });
-    let mut all = vec![
-        Endpoint::new("/", Operation::Page),
-        Endpoint::new("/assets/page.css", Operation::Style),
-        Endpoint::new("/assets/live.js", Operation::Script),
+    let pages = PAGES.iter().map(|page| Endpoint::new(page.path, Operation::Page(page)));
+    let assets = ASSETS.iter().map(|asset| Endpoint::new(asset.path, Operation::Asset(asset)));
+    let mut all: Vec<Endpoint> = pages.chain(assets).collect();
+    all.extend([
+        // The names of tools may hold slashes.
+        Endpoint::new("/tools/{*tool}", Operation::ToolPage),
+        Endpoint::new("/live", Operation::LivePage),
+        Endpoint::new(COLLECTED_PATH, Operation::CollectedPage),
         Endpoint::new("/favicon.ico", Operation::Icon),
+        Endpoint::new(LOGIN_PATH, Operation::LoginForm),
+        Endpoint::new(LOGIN_PATH, Operation::LogIn),
+        Endpoint::new(LOGOUT_PATH, Operation::LogOut),
         Endpoint::new(TRACK_PATH, Operation::Track),
-    ];
+    ]);
     all.extend(views);
     all.extend([
         Endpoint::new("/api/v1/filters", Operation::Filters),
@@ -105,10 +128,12 @@ pub(crate) struct Description {
     /// More sentences.
     pub(crate) details: Vec<String>,
     pub(crate) params: Vec<Param>,
-    /// The request body, for `POST`.
-    pub(crate) body: Option<Value>,
+    /// The request body's media type and schema, for a `POST` that has one.
+    pub(crate) body: Option<(&'static str, Value)>,
     /// The media types of a 200, each with its schema.
     pub(crate) answers: Vec<(&'static str, Value)>,
+    /// Where a 303 leads, if there is one; the end of a sentence.
+    pub(crate) leads: Option<&'static str>,
     /// The statuses of refusals, see [`REFUSALS`].
     pub(crate) refusals: Vec<u16>,
 }
@@ -120,8 +145,17 @@ pub(crate) const REFUSALS: [(u16, &str, &str); 11] = [
         "`bad_query`, `unservable_filter`, `bad_json`, `bad_envelope`, `bad_body`",
         "The request cannot be understood; the message says what is wrong with it.",
     ),
-    (401, "`unauthorized`", "The collector wants a token or a key, and the request has none that it knows."),
-    (403, "`foreign_origin`", "A page of another origin sent the request."),
+    (
+        401,
+        "`unauthorized`",
+        "The collector wants a token or a key, and the request has none that it knows; a `GET` that accepts `text/html` \
+         is sent to `/login` instead (303).",
+    ),
+    (
+        403,
+        "`foreign_origin`",
+        "A page of another origin sent the request, or, where it must come from a page, nobody says which.",
+    ),
     (408, "`slow_body`", "The body took too long to arrive."),
     (413, "`body_too_large`, `too_many_records`", "The body or the number of records is over the limit."),
     (415, "`unsupported_media_type`", "The body is not JSON, or it is compressed."),
@@ -140,10 +174,18 @@ pub(crate) const REFUSALS: [(u16, &str, &str); 11] = [
 const ALWAYS: [u16; 5] = [401, 403, 421, 431, 500];
 
 impl Operation {
-    /// `None` for the page and what belongs to it: they are for people.
+    /// `None` for pages and what belongs to them: they are for people. Not so the way in: what lets in is told.
     pub(crate) fn describe(self) -> Option<Description> {
         let description = match self {
-            Self::Page | Self::Style | Self::Script | Self::Icon => return None,
+            Self::Page(_)
+            | Self::ToolPage
+            | Self::LivePage
+            | Self::CollectedPage
+            | Self::Asset(_)
+            | Self::Icon => return None,
+            Self::LoginForm => login_form(),
+            Self::LogIn => log_in(),
+            Self::LogOut => log_out(),
             Self::Track => track(),
             Self::View(view) => of_view(view),
             Self::Filters => Description::get(
@@ -196,6 +238,7 @@ impl Description {
             params: Vec::new(),
             body: None,
             answers: vec![(media_type, schema)],
+            leads: None,
             refusals: ALWAYS.to_vec(),
         }
     }
@@ -319,7 +362,7 @@ fn track() -> Description {
     ]);
     description.method = "post";
     description.details.push(format!("A body has at most {MAX_BODY_BYTES} bytes."));
-    description.body = Some(json!({
+    let body = json!({
         "type": "object",
         "required": ["records"],
         "properties": {
@@ -329,7 +372,57 @@ fn track() -> Description {
             },
             "client": { "description": "What the installation says of itself: cumulative counters." },
         },
-    }));
+    });
+    description.body = Some(("application/json", body));
+    description
+}
+
+fn login_form() -> Description {
+    let mut description = Description::get(
+        "loginForm",
+        "The form in which a browser's owner gives the admin's token.",
+        "text/html",
+        json!({ "type": "string" }),
+    )
+    .refusing(&[400])
+    .with([Param::query(
+        "next",
+        "Where to go afterwards: a path of this collector; anything else leads to `/`.",
+        schema::text(),
+        "/",
+    )]);
+    description.leads = Some("to `next`, when there is nothing to log in to, or a session already");
+    description
+}
+
+fn log_in() -> Description {
+    let mut description = login_form().refusing(&[408, 413, 415, 429]).saying(&[
+        "The session is a cookie that scripts cannot read, for this site alone, and `Secure` where pages come over TLS.",
+        "It lasts 12 hours, or 2 hours in which nothing is asked for, or until the collector ends.",
+        "With it, pages and every `GET` are answered as with the token; it is no key for `/events/v1/track`.",
+        "The form takes ten wrong tokens at once and then one every six seconds, from everybody together; while it is \
+         closed, open sessions and `Authorization: Bearer` work as ever.",
+        "What comes from no page of this collector is refused (`foreign_origin`).",
+        "A refusal is the form again for those who accept `text/html`.",
+    ]);
+    description.id = "logIn".to_owned();
+    description.method = "post";
+    description.about = "Opens a session for the browser of whoever has the admin's token.".to_owned();
+    description.answers.clear();
+    description.leads = Some("to `next`, with the session's cookie");
+    description.params.clear();
+    let mut form = schema::object([("token", schema::text())]);
+    form["properties"]["next"] = schema::text();
+    description.body = Some(("application/x-www-form-urlencoded", form));
+    description
+}
+
+fn log_out() -> Description {
+    let mut description = Description::get("logOut", "Ends the browser's session.", "text/html", Value::Null)
+        .saying(&["What comes from no page of this collector is refused (`foreign_origin`)."]);
+    description.method = "post";
+    description.answers.clear();
+    description.leads = Some("to `/login`, without the cookie");
     description
 }
 

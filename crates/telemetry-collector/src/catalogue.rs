@@ -7,7 +7,7 @@ use serde_json::Value;
 
 pub use agent_telemetry::CatalogueDoc;
 pub(crate) use agent_telemetry::catalogue::{
-    Checked, CheckedValue, FieldDoc, KindDoc, RejectCode, Rejection,
+    Checked, CheckedValue, EventDoc, FieldDoc, KindDoc, RejectCode, Rejection,
 };
 pub(crate) use agent_telemetry::name::{CUSTOM, UNKNOWN, is_identifier};
 pub use agent_telemetry::wire::Answer;

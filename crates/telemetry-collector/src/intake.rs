@@ -12,7 +12,7 @@ use uuid::Uuid;
 use crate::catalogue::{Answer, Catalogues};
 use crate::ingest::envelope::EnvelopeError;
 use crate::ingest::{Parsed, parse};
-use crate::store::sqlite::{Folder, Writer};
+use crate::store::sqlite::{Folder, Reader, Writer};
 use crate::store::{OpenError, StoreError};
 
 /// Requests that share a commit.
@@ -36,6 +36,7 @@ pub type Taken = Result<Answer, (&'static str, String)>;
 #[derive(Debug)]
 pub struct Intake {
     writer: Writer,
+    reader: Reader,
     catalogues: Catalogues,
 }
 
@@ -47,7 +48,8 @@ impl Intake {
     /// When a collector is using it, or it cannot be opened.
     pub fn open(data: &Path, catalogues: Catalogues, min_free: u64) -> Result<Self, OpenError> {
         let folder = Arc::new(Folder::open(data)?);
-        Ok(Self { writer: Writer::open(folder, min_free)?, catalogues })
+        let writer = Writer::open(Arc::clone(&folder), min_free)?;
+        Ok(Self { writer, reader: Reader::new(folder), catalogues })
     }
 
     /// Takes all requests, in their order; tells of each when it is on disk.
@@ -86,9 +88,16 @@ impl Intake {
         })
     }
 
-    /// Leaves the folder as an orderly end does.
-    pub fn close(self) {
+    /// Leaves the folder as an orderly end does: what came can be asked for at once, however much it was.
+    ///
+    /// # Errors
+    ///
+    /// When the column segments cannot be written; everything is stored all the same, and a collector makes them later.
+    pub fn close(mut self) -> Result<(), IntakeError> {
+        self.writer.seal_complete(&self.reader)?;
+        drop(self.reader);
         self.writer.close();
+        Ok(())
     }
 }
 

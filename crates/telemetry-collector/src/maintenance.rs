@@ -84,9 +84,7 @@ impl DataFolder {
     pub fn forget(mut self, id: Uuid) -> Result<Option<Forgotten>, MaintenanceError> {
         let forgotten = self.writer.forget(id)?;
         let reader = Reader::new(self.folder);
-        while let Some(packed) = reader.next_segment()? {
-            self.writer.seal(&packed)?;
-        }
+        self.writer.seal_complete(&reader)?;
         drop(reader);
         self.writer.close();
         Ok(forgotten)

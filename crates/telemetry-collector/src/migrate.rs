@@ -127,8 +127,8 @@ impl Migration {
         store.add_arrivals(shipment.node, &counted.arrivals)?;
         store.add_losses(&counted.losses)?;
         // Questions about a folder without segments would read every row, each.
-        while let Some(packed) = reader.next_segment()? {
-            desk(Box::new(move |writer| writer.seal(&packed)))?;
+        if let Some(writer) = writer.lock().unwrap_or_else(PoisonError::into_inner).as_mut() {
+            writer.seal_complete(&reader)?;
         }
         let migrated = compare(&reader, &store)?;
         if let Some(writer) = writer.lock().unwrap_or_else(PoisonError::into_inner).take() {

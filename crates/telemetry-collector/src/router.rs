@@ -4,16 +4,16 @@ use std::sync::Arc;
 
 use axum::Router;
 use axum::extract::State;
-use axum::http::StatusCode;
+use axum::http::{HeaderMap, StatusCode};
 use axum::middleware::from_fn_with_state;
 use axum::routing::{MethodRouter, get, post};
 
 use crate::api::{Operation, endpoints};
 use crate::app::App;
-use crate::routes::access::guard;
+use crate::routes::access::{Visitor, guard};
 use crate::routes::error::ApiError;
 use crate::routes::query::Params;
-use crate::routes::{assets, catalogue, events, health, metrics, openapi, page, stream, track, view};
+use crate::routes::{assets, catalogue, events, health, login, metrics, openapi, page, stream, track, view};
 
 pub(crate) fn router(app: App) -> Router {
     let requests = Arc::clone(&app.requests);
@@ -36,10 +36,22 @@ pub(crate) fn router(app: App) -> Router {
 
 fn handler(operation: Operation) -> MethodRouter<App> {
     match operation {
-        Operation::Page => get(page::show),
-        Operation::Style => get(assets::style),
-        Operation::Script => get(assets::script),
+        Operation::Page(spec) => get(
+            async move |State(app): State<App>,
+                        visitor: Visitor,
+                        headers: HeaderMap,
+                        params: Result<Params, ApiError>| {
+                page::view(app, visitor, headers, params, spec).await
+            },
+        ),
+        Operation::ToolPage => get(page::tool),
+        Operation::LivePage => get(page::live),
+        Operation::CollectedPage => get(page::collected),
+        Operation::Asset(asset) => get(async move || assets::file(asset)),
         Operation::Icon => get(assets::icon),
+        Operation::LoginForm => get(login::form),
+        Operation::LogIn => post(login::log_in),
+        Operation::LogOut => post(login::log_out),
         Operation::Track => post(track::track),
         Operation::View(spec) => {
             get(async move |State(app): State<App>, params: Params| view::answer(app, params, spec).await)

@@ -8,6 +8,7 @@ pub(crate) mod error;
 pub(crate) mod events;
 pub(crate) mod format;
 pub(crate) mod health;
+pub(crate) mod login;
 pub(crate) mod metrics;
 pub(crate) mod openapi;
 pub(crate) mod page;

@@ -52,16 +52,20 @@ impl Seed {
             .map(|number| Person::new(self.seed, number, first, self.last_day))
             .collect();
         let population = Population { seed: self.seed, first, people, later: BTreeMap::new() };
+        let seed = self.seed;
         (first..=self.last_day)
             .scan(population, |population, day| {
                 let runs = population.runs_on(day);
-                let seed = population.seed;
                 // Small: what a run records is made when its turn comes.
                 let people: Vec<(Run, Person)> = runs
                     .into_iter()
                     .map(|run| (run, population.people[run.person as usize].clone()))
                     .collect();
-                Some(people.into_iter().flat_map(move |(run, person)| arriving(seed, run, &person)))
+                Some(people)
+            })
+            .flatten()
+            .scan(vec![0; self.installs as usize], move |recorded, (run, person)| {
+                Some(arriving(seed, run, &person, &mut recorded[run.person as usize]))
             })
             .flatten()
     }
@@ -120,9 +124,10 @@ fn moment(person: &Person, dice: &mut Dice) -> i64 {
     (hour * 3_600_000.0) as i64
 }
 
-fn arriving(seed: u64, run: Run, person: &Person) -> Vec<Arriving> {
+/// The requests of a run; `recorded` is how many events its installation has recorded, before and after.
+fn arriving(seed: u64, run: Run, person: &Person, recorded: &mut u64) -> Vec<Arriving> {
     let mut dice = Dice::of([seed, person.number, 3, u64::from(run.number)]);
-    let (requests, recorded_ms) = run::requests(run, person, &mut dice);
+    let (requests, recorded_ms) = run::requests(run, person, recorded, &mut dice);
     let at_ms = run.sent_ms.max(recorded_ms + 40);
     let mut arriving: Vec<Arriving> = requests.into_iter().map(|body| Arriving { at_ms, body }).collect();
     // The Go program never repeats a request.
@@ -157,6 +162,28 @@ mod tests {
     }
 
     #[test]
+    fn clients_say_how_many_events_they_recorded_and_gave_up() {
+        let mut sent = BTreeMap::<String, BTreeSet<String>>::new();
+        let mut said = BTreeMap::<String, u64>::new();
+        let mut gave_up = 0;
+        for body in bodies(5).iter().map(|body| serde_json::from_slice::<Value>(body).unwrap()) {
+            let Some(client) = body.get("client") else { continue };
+            let epoch = client["epoch"].as_str().unwrap().to_owned();
+            let records = body["records"].as_array().unwrap();
+            // Some requests come twice.
+            let ids = records.iter().map(|record| record["event_id"].as_str().unwrap().to_owned());
+            sent.entry(epoch.clone()).or_default().extend(ids);
+            let evicted = client["losses"]["evicted"].as_u64().unwrap();
+            gave_up = gave_up.max(evicted);
+            said.insert(epoch, client["recorded"].as_u64().unwrap() - evicted);
+        }
+        let sent: BTreeMap<String, u64> =
+            sent.into_iter().map(|(epoch, ids)| (epoch, ids.len() as u64)).collect();
+        assert_eq!(sent, said);
+        assert!(gave_up > 0);
+    }
+
+    #[test]
     fn there_is_something_of_everything() {
         let mut seen = BTreeSet::new();
         for body in bodies(3) {
@@ -182,6 +209,7 @@ mod tests {
             "usage",
             "run",
             "version",
+            "models",
             "human",
             "ci",
             "agent",

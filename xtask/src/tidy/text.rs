@@ -13,7 +13,8 @@ const MAX_OVERVIEW_LINES: usize = 200;
 const LONG_FILE: &str = "// long file: ";
 
 /// Endings of files whose lines are ours to keep clean.
-const CLEAN_ENDINGS: [&str; 9] = [".rs", ".toml", ".md", ".sh", ".css", ".html", ".js", ".yml", ".ci/run"];
+const CLEAN_ENDINGS: [&str; 10] =
+    [".rs", ".toml", ".md", ".sh", ".css", ".html", ".js", ".mjs", ".yml", ".ci/run"];
 
 /// Folders whose files are kept as others wrote them, or as programs recorded them.
 const KEPT_AS_IS: [&str; 5] = ["/vendor/", "/recordings/", "/snapshots/", "/fixtures/", "/ui/"];

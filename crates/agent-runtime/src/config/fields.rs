@@ -13,6 +13,7 @@ use serde_json::{Map, Value as Json};
 use super::error::{Problem, nearest};
 use super::support::{Feature, Scope, Unsupported};
 use super::template::{Places, Template};
+use crate::provider::endpoint::headers::refusal;
 use crate::yaml::{Entry, Node, Value};
 
 /// What reading a file brings together.
@@ -405,6 +406,18 @@ impl<'a> Fields<'a> {
             if entry.key.contains(['=', '\0']) {
                 let name = entry.key.escape_debug();
                 let text = format!("{}: `{name}` is no name of a variable", self.path_of(key));
+                self.problem(Problem::new(entry.key_position, text));
+            }
+        }
+        self.texts_by_name(key)
+    }
+
+    /// Headers of requests to a model.
+    pub(super) fn headers(&self, key: &'static str) -> BTreeMap<String, String> {
+        for (_, entry) in self.named(key) {
+            if let Some(what) = refusal(&entry.key) {
+                let name = entry.key.escape_debug();
+                let text = format!("{}: `{name}` is {what}", self.path_of(key));
                 self.problem(Problem::new(entry.key_position, text));
             }
         }

@@ -16,7 +16,7 @@ enum Piece {
     /// `${env.NAME}`, `${env.NAME || "default"}`.
     Variable {
         name: String,
-        default: String,
+        default: Option<String>,
     },
     /// `${args[n]}`.
     Argument(usize),
@@ -60,11 +60,19 @@ impl Template {
     pub(crate) fn with_variables(self, lookup: impl Fn(&str) -> Option<String>) -> Self {
         let filled_in = |piece| match piece {
             Piece::Variable { name, default } => {
-                Piece::Text(lookup(&name).filter(|value| !value.is_empty()).unwrap_or(default))
+                Piece::Text(lookup(&name).filter(|value| !value.is_empty()).or(default).unwrap_or_default())
             }
             other => other,
         };
         Self { pieces: self.pieces.into_iter().map(filled_in).collect() }
+    }
+
+    /// The variables in it, each with its default if it has one.
+    pub(crate) fn variables(&self) -> impl Iterator<Item = (&str, Option<&str>)> {
+        self.pieces.iter().filter_map(|piece| match piece {
+            Piece::Variable { name, default } => Some((name.as_str(), default.as_deref())),
+            _ => None,
+        })
     }
 
     /// Fills in the words of `said`; if no place takes them, `said` is added at the end. Variables stay empty.
@@ -124,7 +132,7 @@ fn piece_at(dollar: &str, places: Places) -> Result<(Piece, usize), String> {
     if places == Places::Shell {
         let name = &after[..end_of_name(after)];
         if name.starts_with(|c: char| !c.is_ascii_digit()) {
-            let piece = Piece::Variable { name: name.to_owned(), default: String::new() };
+            let piece = Piece::Variable { name: name.to_owned(), default: None };
             return Ok((piece, 1 + name.len()));
         }
         if after.starts_with('$') {
@@ -156,8 +164,8 @@ fn place(inner: &str, places: Places) -> Option<Piece> {
     if let Some(rest) = inner.strip_prefix("env.") {
         let (name, rest) = rest.split_at(end_of_name(rest));
         let default = match rest.trim_start().strip_prefix("||") {
-            Some(literal) => literal_text(literal.trim())?,
-            None if rest.is_empty() => String::new(),
+            Some(literal) => Some(literal_text(literal.trim())?),
+            None if rest.is_empty() => None,
             None => return None,
         };
         return (!name.is_empty()).then(|| Piece::Variable { name: name.to_owned(), default });
@@ -167,7 +175,7 @@ fn place(inner: &str, places: Places) -> Option<Piece> {
         Places::Arguments => arguments(inner),
         Places::Shell => {
             let is_name = !inner.is_empty() && end_of_name(inner) == inner.len();
-            is_name.then(|| Piece::Variable { name: inner.to_owned(), default: String::new() })
+            is_name.then(|| Piece::Variable { name: inner.to_owned(), default: None })
         }
     }
 }

@@ -115,7 +115,8 @@ fn mask_literal(value: &str) -> &str {
     if value.is_empty() || is_reference { value } else { MASK }
 }
 
-fn names_a_secret(name: &str) -> bool {
+/// Tells whether something of this name is a secret.
+pub(crate) fn names_a_secret(name: &str) -> bool {
     let name = name.to_ascii_lowercase();
     let words = || name.split(|c: char| !c.is_ascii_alphanumeric());
     SECRET_WORDS.iter().any(|secret| match *secret {

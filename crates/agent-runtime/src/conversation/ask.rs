@@ -60,9 +60,7 @@ impl Turn<'_> {
 
     /// Whether the next request would come too close to what the model reads, as far as that is known.
     fn is_nearly_full(&self) -> bool {
-        let agent = &self.seat().agent;
-        let id = agent.model.id();
-        let Some(context) = agent.prices.limits(&id.provider_name, &id.model).context else { return false };
+        let Some(context) = self.seat().agent.context() else { return false };
         let Some((usage, length)) = self.thread.last else { return false };
         let messages = self.thread.history.messages();
         messages.len() > 2 && compaction::is_due(context, usage, &messages[length.min(messages.len())..])

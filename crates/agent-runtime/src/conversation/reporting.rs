@@ -86,6 +86,12 @@ impl Report {
         self.session = self.session.as_ref().map(|session| session.with_agent(Name::agent(&agent.name)));
     }
 
+    /// From now on another model answers; a session that has started keeps the one that it began with.
+    pub(super) fn model_changed(&mut self, agent: &Agent) {
+        self.provider = agent.model.endpoint.provider;
+        self.model.clone_from(&agent.model.parameters.model);
+    }
+
     pub(super) fn turn(&self) {
         if let Some(session) = &self.session {
             session.turn();

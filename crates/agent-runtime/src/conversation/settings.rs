@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use crate::provider::random::Random;
 use crate::provider::retry::Policy;
 use crate::tools::permissions::Approval;
 
@@ -19,6 +20,8 @@ pub struct Settings {
     pub today: Option<String>,
     /// When failed model calls are tried again; agents may have a number of retries of their own.
     pub retry: Policy,
+    /// What models that take turns are drawn with, and pauses between attempts.
+    pub random: Random,
 }
 
 impl Settings {
@@ -31,6 +34,7 @@ impl Settings {
             approval: Approval::Each,
             today: None,
             retry: Policy::default(),
+            random: Random::default(),
         }
     }
 
@@ -52,6 +56,13 @@ impl Settings {
     #[must_use]
     pub fn home(mut self, home: impl Into<PathBuf>) -> Self {
         self.home = Some(home.into());
+        self
+    }
+
+    /// Takes random numbers from somewhere else than the system.
+    #[must_use]
+    pub fn random(mut self, random: Random) -> Self {
+        self.random = random;
         self
     }
 

@@ -52,7 +52,7 @@ pub fn encode(request: &Request<'_>) -> Value {
         }
     }
     body.extend(
-        [("temperature", parameters.temperature), ("top_p", parameters.top_p)]
+        [("temperature", parameters.sampling.temperature), ("top_p", parameters.sampling.top_p)]
             .into_iter()
             .filter_map(|(key, value)| Some((key.to_owned(), json!(value?)))),
     );

@@ -5,7 +5,7 @@
 
 use serde_json::{Map, Value, json};
 
-use super::wire::{Payload, payload};
+use super::wire::{arguments_of, opened, text_of};
 use super::{
     Delta, FinishReason, Message, OutputSchema, ProviderError, Request, Thinking, ToolCall, ToolCallDelta,
     Usage,
@@ -29,10 +29,10 @@ pub fn encode(request: &Request<'_>) -> Value {
         Some(Thinking::Tokens(_) | Thinking::Adaptive) | None => None,
     };
     let optional = [
-        ("temperature", parameters.temperature.map(|v| json!(v))),
-        ("top_p", parameters.top_p.map(|v| json!(v))),
-        ("frequency_penalty", parameters.frequency_penalty.map(|v| json!(v))),
-        ("presence_penalty", parameters.presence_penalty.map(|v| json!(v))),
+        ("temperature", parameters.sampling.temperature.map(|v| json!(v))),
+        ("top_p", parameters.sampling.top_p.map(|v| json!(v))),
+        ("frequency_penalty", parameters.sampling.frequency_penalty.map(|v| json!(v))),
+        ("presence_penalty", parameters.sampling.presence_penalty.map(|v| json!(v))),
         (limit, parameters.max_tokens.map(|v| json!(v))),
         ("reasoning_effort", effort.map(|v| json!(v.word()))),
         ("response_format", parameters.output.as_ref().map(response_format)),
@@ -105,21 +105,18 @@ pub struct Decoder {
 impl Decoder {
     /// Takes one event and returns what it says, in order.
     pub fn feed(&mut self, event: &SseEvent) -> Vec<Delta> {
-        let chunk = match payload(event) {
-            Payload::Nothing => return Vec::new(),
-            Payload::Done => return vec![Delta::Done],
-            Payload::Rubbish => return vec![Delta::Error(ProviderError::rubbish())],
-            Payload::Json(chunk) => chunk,
-        };
+        opened(event, |chunk| self.read(event, &chunk))
+    }
+
+    fn read(&mut self, event: &SseEvent, chunk: &Value) -> Vec<Delta> {
         if event.name == "error" || chunk.get("error").is_some_and(|error| !error.is_null()) {
-            return vec![Delta::Error(ProviderError::from_stream(&chunk))];
+            return vec![Delta::Error(ProviderError::from_stream(chunk))];
         }
         let mut deltas = Vec::new();
-        if let Some(model) = chunk.get("model").and_then(Value::as_str)
-            && !model.is_empty()
+        if let Some(model) = text_of(&chunk["model"])
             && !std::mem::replace(&mut self.model_seen, true)
         {
-            deltas.push(Delta::Model(model.to_owned()));
+            deltas.push(Delta::Model(model));
         }
         if let Some(choice) = chunk.get("choices").and_then(|choices| choices.get(0)) {
             choice_deltas(choice, &mut deltas);
@@ -134,35 +131,22 @@ impl Decoder {
 fn choice_deltas(choice: &Value, deltas: &mut Vec<Delta>) {
     // A server that ignores `stream` sends `message` where a stream has `delta`.
     let delta = choice.get("delta").or_else(|| choice.get("message")).unwrap_or(&Value::Null);
-    let text_of = |key: &str| delta.get(key).and_then(Value::as_str).filter(|text| !text.is_empty());
-    if let Some(text) = text_of("reasoning_content").or_else(|| text_of("reasoning")) {
-        deltas.push(Delta::Reasoning(text.to_owned()));
-    }
+    let thought = text_of(&delta["reasoning_content"]).or_else(|| text_of(&delta["reasoning"]));
+    deltas.extend(thought.map(Delta::Reasoning));
     match delta.get("content") {
         Some(Value::String(text)) if !text.is_empty() => deltas.push(Delta::Text(text.clone())),
         // Mistral's reasoning models send a list of parts.
         Some(Value::Array(parts)) => deltas.extend(parts.iter().filter_map(part)),
         _ => {}
     }
-    if let Some(text) = text_of("refusal") {
-        deltas.push(Delta::Text(text.to_owned()));
-    }
+    deltas.extend(text_of(&delta["refusal"]).map(Delta::Text));
     for call in delta.get("tool_calls").and_then(Value::as_array).into_iter().flatten() {
-        let function = call.get("function").unwrap_or(&Value::Null);
-        let text = |value: Option<&Value>| {
-            value.and_then(Value::as_str).filter(|text| !text.is_empty()).map(str::to_owned)
-        };
-        let arguments = match function.get("arguments") {
-            Some(Value::String(text)) => text.clone(),
-            // Some servers send the object itself.
-            Some(object @ Value::Object(_)) => object.to_string(),
-            _ => String::new(),
-        };
+        let function = &call["function"];
         deltas.push(Delta::ToolCall(ToolCallDelta {
-            index: call.get("index").and_then(Value::as_u64),
-            id: text(call.get("id")),
-            name: text(function.get("name")),
-            arguments,
+            index: call["index"].as_u64(),
+            id: text_of(&call["id"]),
+            name: text_of(&function["name"]),
+            arguments: arguments_of(&function["arguments"]).unwrap_or_default(),
         }));
     }
     let finish = match choice.get("finish_reason").and_then(Value::as_str) {

@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 
 use super::assembly::{Assembler, Spoke};
 use super::endpoint::Auth;
+use super::random::Random;
 use super::retry::Policy;
 use super::{Delta, Model, ModelId, ProviderError, Question, Reply, Request, Usage};
 use crate::cancel::Cancel;
@@ -107,6 +108,7 @@ pub struct Client {
     transport: Transport,
     policy: Policy,
     secrets: Vec<Secret>,
+    random: Random,
 }
 
 /// How the bytes of an answer are cut into events.
@@ -126,7 +128,14 @@ impl Client {
     /// A client for one model. Secrets are masked in error texts.
     #[must_use]
     pub fn new(model: Model, transport: Transport, policy: Policy, secrets: Vec<Secret>) -> Self {
-        Self { model, transport, policy, secrets }
+        Self { model, transport, policy, secrets, random: Random::default() }
+    }
+
+    /// Takes random numbers from somewhere else than the system.
+    #[must_use]
+    pub fn random(mut self, random: Random) -> Self {
+        self.random = random;
+        self
     }
 
     /// The model that is asked.
@@ -170,8 +179,8 @@ impl Client {
             };
             let partial = assembler.finish(&[], &mut next_id);
             attempt += 1;
-            let random = u64::from_le_bytes(random_bytes());
-            let pause = self.policy.pause(&error, attempt, random).filter(|_| spoke < Spoke::Text);
+            let pause =
+                self.policy.pause(&error, attempt, self.random.next()).filter(|_| spoke < Spoke::Text);
             let error = self.explained(error);
             let Some(pause) = pause else {
                 return Err(CallError::Failed(Box::new(Failure { model, error, partial, duration })));
@@ -193,14 +202,17 @@ impl Client {
         let Question { messages, tools } = question;
         let request = Request { parameters: &self.model.parameters, messages, tools };
         let endpoint = &self.model.endpoint;
-        let mut headers: Vec<(&'static str, Secret)> =
-            endpoint.headers.iter().map(|(name, value)| (*name, Secret::new(*value))).collect();
-        headers.extend(match &endpoint.auth {
+        let auth = match &endpoint.auth {
             Auth::None => None,
             Auth::Bearer(key) => Some(("authorization", Secret::new(format!("Bearer {}", key.reveal())))),
             Auth::ApiKey(key) => Some(("api-key", key.clone())),
             Auth::XApiKey(key) => Some(("x-api-key", key.clone())),
-        });
+        };
+        let ours = endpoint.headers.iter().map(|(name, value)| (*name, Secret::new(*value))).chain(auth);
+        let own = &endpoint.own_headers;
+        let ours = ours.filter(|(name, _)| !own.iter().any(|(replacing, _)| replacing == name));
+        let ours = ours.map(|(name, value)| (name.to_owned(), value));
+        let headers: Vec<(String, Secret)> = ours.chain(own.iter().cloned()).collect();
         Outgoing { url: endpoint.url.clone(), headers, body: endpoint.wire.encode(&request).to_string() }
     }
 
@@ -333,11 +345,4 @@ fn provider_error(error: TransportError) -> ProviderError {
         TransportError::Request(text) => ProviderError::Protocol(text),
         TransportError::Cassette(text) => ProviderError::Recording(text),
     }
-}
-
-fn random_bytes() -> [u8; 8] {
-    let mut bytes = [0; 8];
-    // The last eight bytes of a version 4 UUID are random but for two bits.
-    bytes.copy_from_slice(&uuid::Uuid::new_v4().as_bytes()[8..]);
-    bytes
 }

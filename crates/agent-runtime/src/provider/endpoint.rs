@@ -1,11 +1,14 @@
 //! Where a model is and with which key: the table of providers, applied to a model's configuration.
 
+pub(crate) mod headers;
+
 use std::net::IpAddr;
 
 use agent_telemetry::Provider;
 
 use super::Wire;
 use super::model::ModelSettings;
+use crate::config::names_a_secret;
 use crate::environment::{Environment, Secret};
 
 /// Where to send requests for one model, and how to sign them.
@@ -20,6 +23,8 @@ pub struct Endpoint {
     pub auth: Auth,
     /// Headers that say what is spoken.
     pub headers: Vec<(&'static str, &'static str)>,
+    /// Headers of the file, in lower case and filled in; they replace others of the same name.
+    pub own_headers: Vec<(String, Secret)>,
     /// The provider as telemetry names it.
     pub provider: Provider,
     /// The provider as the file names it; prices are looked up by it.
@@ -59,6 +64,16 @@ pub enum EndpointError {
     MissingKey {
         /// The variable.
         variable: String,
+        /// The model as the file names it.
+        model: String,
+    },
+    /// A variable of a header is not set.
+    #[error("model `{model}` needs a value for its header `{header}`: the variable {variable} is not set")]
+    MissingVariable {
+        /// The variable.
+        variable: String,
+        /// The header.
+        header: String,
         /// The model as the file names it.
         model: String,
     },
@@ -162,10 +177,19 @@ impl Endpoint {
             wire,
             auth,
             headers,
+            own_headers: headers::resolve(settings, environment, keys)?,
             provider: known.map_or(Provider::Custom, |known| known.telemetry),
             provider_name: settings.provider.clone(),
             auth_hint,
         })
+    }
+}
+
+impl Endpoint {
+    /// The words of the headers of the file whose names say that they are a secret.
+    pub(crate) fn secret_words(&self) -> impl Iterator<Item = Secret> {
+        let secret = self.own_headers.iter().filter(|(name, _)| names_a_secret(name));
+        secret.flat_map(|(_, value)| value.reveal().split_whitespace().map(Secret::new))
     }
 }
 

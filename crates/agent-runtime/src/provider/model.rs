@@ -6,6 +6,7 @@
 
 mod configured;
 
+use std::collections::BTreeMap;
 use std::fmt;
 
 use agent_telemetry::Provider;
@@ -46,14 +47,8 @@ pub struct Parameters {
     pub origin: Origin,
     /// The provider's name for the model.
     pub model: String,
-    /// Sampling temperature.
-    pub temperature: Option<f64>,
-    /// Nucleus sampling.
-    pub top_p: Option<f64>,
-    /// Frequency penalty.
-    pub frequency_penalty: Option<f64>,
-    /// Presence penalty.
-    pub presence_penalty: Option<f64>,
+    /// How words are chosen.
+    pub sampling: Sampling,
     /// Upper limit for the answer, in tokens.
     pub max_tokens: Option<u64>,
     /// Whether several tools may be asked for at once.
@@ -72,6 +67,20 @@ pub struct Parameters {
     pub limit_is_completion_tokens: bool,
 }
 
+/// How a model chooses among words; what is absent is the provider's choice.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+#[non_exhaustive]
+pub struct Sampling {
+    /// Sampling temperature.
+    pub temperature: Option<f64>,
+    /// Nucleus sampling.
+    pub top_p: Option<f64>,
+    /// Frequency penalty.
+    pub frequency_penalty: Option<f64>,
+    /// Presence penalty.
+    pub presence_penalty: Option<f64>,
+}
+
 /// What a file says about a model, in the terms of providers.
 #[derive(Clone, Debug, Default, PartialEq)]
 #[non_exhaustive]
@@ -88,14 +97,8 @@ pub struct ModelSettings {
     pub base_url: Option<String>,
     /// The variable that holds the key, instead of the provider's usual one.
     pub token_key: Option<String>,
-    /// Sampling temperature.
-    pub temperature: Option<f64>,
-    /// Nucleus sampling.
-    pub top_p: Option<f64>,
-    /// Frequency penalty.
-    pub frequency_penalty: Option<f64>,
-    /// Presence penalty.
-    pub presence_penalty: Option<f64>,
+    /// How words are chosen.
+    pub sampling: Sampling,
     /// Upper limit for an answer, in tokens.
     pub max_tokens: Option<u64>,
     /// Whether the model may ask for several tools at once.
@@ -106,6 +109,8 @@ pub struct ModelSettings {
     pub thinking: Option<Thinking>,
     /// The form of the answer.
     pub output: Option<OutputSchema>,
+    /// Headers of every request, those of the provider included; variables not yet filled in.
+    pub headers: BTreeMap<String, String>,
     /// `provider_opts` as written.
     pub options: Map<String, Value>,
 }
@@ -212,17 +217,15 @@ impl ModelSettings {
             self.thinking.or(self.interleaved_thinking().then_some(Thinking::Effort(Effort::High)));
         let asked = thinking.map(|thinking| thinking.for_model(wire, &self.model));
         let thinking = asked.transpose().map_err(|error| error.to_string())?;
-        if wire == Wire::Messages && thinking.is_some() && self.temperature.is_some_and(|t| t != 1.0) {
+        if wire == Wire::Messages && thinking.is_some() && self.sampling.temperature.is_some_and(|t| t != 1.0)
+        {
             return Err("temperature has to be 1 where thinking_budget is set".to_owned());
         }
         let thinks = thinks(&self.model);
         Ok(Parameters {
             origin: Origin::new(wire, &self.provider, &self.model),
             model: self.model.clone(),
-            temperature: self.temperature,
-            top_p: self.top_p,
-            frequency_penalty: self.frequency_penalty,
-            presence_penalty: self.presence_penalty,
+            sampling: self.sampling,
             max_tokens: self.max_tokens(wire, thinking, prices)?,
             parallel_tool_calls: self.parallel_tool_calls,
             thinking,
@@ -235,8 +238,8 @@ impl ModelSettings {
     }
 
     fn check_penalties(&self, wire: Wire) -> Result<(), String> {
-        let penalties =
-            [("frequency_penalty", self.frequency_penalty), ("presence_penalty", self.presence_penalty)];
+        let Sampling { frequency_penalty, presence_penalty, .. } = self.sampling;
+        let penalties = [("frequency_penalty", frequency_penalty), ("presence_penalty", presence_penalty)];
         match penalties.iter().find(|(_, value)| value.is_some()) {
             Some((name, _)) if wire != Wire::ChatCompletions => {
                 Err(format!("{name} is unknown to {wire}; leave it out, or use chat completions"))

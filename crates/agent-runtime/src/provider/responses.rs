@@ -31,8 +31,8 @@ pub fn encode(request: &Request<'_>) -> Value {
         ("instructions", instructions.map(|text| json!(text))),
         // Models that do not think refuse to be asked for their thoughts.
         ("include", parameters.keeps_reasoning.then(|| json!(["reasoning.encrypted_content"]))),
-        ("temperature", parameters.temperature.map(|v| json!(v))),
-        ("top_p", parameters.top_p.map(|v| json!(v))),
+        ("temperature", parameters.sampling.temperature.map(|v| json!(v))),
+        ("top_p", parameters.sampling.top_p.map(|v| json!(v))),
         ("max_output_tokens", parameters.max_tokens.map(|v| json!(v))),
         ("reasoning", effort),
         ("text", parameters.output.as_ref().map(|output| json!({ "format": format(output) }))),

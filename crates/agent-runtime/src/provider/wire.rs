@@ -4,7 +4,7 @@ use std::fmt;
 
 use serde_json::Value;
 
-use super::{Delta, Request, anthropic, chat_completions, responses};
+use super::{Delta, ProviderError, Request, ToolCallDelta, anthropic, chat_completions, responses};
 use crate::sse::SseEvent;
 
 /// A wire format.
@@ -93,23 +93,31 @@ impl Decoder {
     }
 }
 
-/// What an event carries, as far as every format agrees.
-pub(super) enum Payload {
-    /// Nothing to read.
-    Nothing,
-    /// The end, said in so many words.
-    Done,
-    /// A JSON value.
-    Json(Value),
-    /// Something else.
-    Rubbish,
+/// Opens an event: what is JSON is for the format to read, about the rest all formats agree.
+pub(super) fn opened(event: &SseEvent, read: impl FnOnce(Value) -> Vec<Delta>) -> Vec<Delta> {
+    match event.data.trim() {
+        "" => Vec::new(),
+        "[DONE]" => vec![Delta::Done],
+        data => {
+            serde_json::from_str(data).map_or_else(|_| vec![Delta::Error(ProviderError::rubbish())], read)
+        }
+    }
 }
 
-/// Opens an event.
-pub(super) fn payload(event: &SseEvent) -> Payload {
-    match event.data.trim() {
-        "" => Payload::Nothing,
-        "[DONE]" => Payload::Done,
-        data => serde_json::from_str(data).map_or(Payload::Rubbish, Payload::Json),
+/// A text that says something.
+pub(super) fn text_of(value: &Value) -> Option<String> {
+    value.as_str().filter(|text| !text.is_empty()).map(str::to_owned)
+}
+
+/// Arguments as text; some servers send the object itself.
+pub(super) fn arguments_of(value: &Value) -> Option<String> {
+    match value {
+        Value::Object(_) => Some(value.to_string()),
+        _ => text_of(value),
     }
+}
+
+/// More of the arguments of a call that was begun.
+pub(super) fn more_arguments(index: u64, arguments: String) -> Delta {
+    Delta::ToolCall(ToolCallDelta { index: Some(index), arguments, ..ToolCallDelta::default() })
 }

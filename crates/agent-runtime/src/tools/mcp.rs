@@ -11,7 +11,7 @@
 
 mod connection;
 mod content;
-mod environment;
+pub(crate) mod environment;
 mod offer;
 
 use std::collections::BTreeMap;

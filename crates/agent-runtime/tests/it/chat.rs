@@ -48,7 +48,7 @@ fn a_call(id: &str, name: &str, arguments: &str) -> ToolCall {
 fn a_request_as_it_is_sent() {
     let mut parameters = Parameters::default();
     parameters.model = "gpt-4o".to_owned();
-    parameters.temperature = Some(0.5);
+    parameters.sampling.temperature = Some(0.5);
     parameters.max_tokens = Some(64);
     parameters.include_usage = true;
     parameters.parallel_tool_calls = Some(false);

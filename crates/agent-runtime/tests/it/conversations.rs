@@ -397,14 +397,14 @@ fn an_answer_without_end_is_cut_off() {
 #[test]
 fn nobody_there() {
     let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
-    let url = format!("http://{}/v1", listener.local_addr().unwrap());
+    let place = listener.local_addr().unwrap();
     drop(listener);
-    let mut stage = Stage::with_file(&agent_file(&url, ""));
+    let mut stage = Stage::with_file(&agent_file(&format!("http://{place}/v1"), ""));
     let mut notes = Notes::default();
     assert_eq!(stage.turn("?", &mut notes), TurnOutcome::Failed);
     let (class, text) = notes.errors().remove(0);
     assert_eq!(class, "network");
-    assert!(text.starts_with("network: cannot connect to 127.0.0.1: Connection refused"), "{text}");
+    assert!(text.starts_with(&format!("network: cannot connect to {place}: Connection refused")), "{text}");
 }
 
 #[test]

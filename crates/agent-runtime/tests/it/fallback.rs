@@ -15,7 +15,7 @@ use serde_json::json;
 
 use crate::server::format::{End, Format};
 use crate::server::{Script, Server};
-use crate::setup::{Notes, quick};
+use crate::setup::{Notes, Stage, quick};
 
 const MINUTE: Duration = Duration::from_secs(60);
 
@@ -23,7 +23,7 @@ const MINUTE: Duration = Duration::from_secs(60);
 fn the_one_that_stands_in_stays_for_a_while() {
     let now = Instant::now();
     let mut order = Order::new(3, MINUTE);
-    let at = |order: &Order, seconds| Vec::from(order.at(now + Duration::from_secs(seconds)));
+    let at = |order: &Order, seconds| Vec::from(order.at(now + Duration::from_secs(seconds), 7));
     assert_eq!(at(&order, 0), [0, 1, 2]);
     order.answered(0, now);
     assert_eq!(at(&order, 1), [0, 1, 2]);
@@ -41,6 +41,22 @@ fn the_one_that_stands_in_stays_for_a_while() {
     let mut impatient = Order::new(2, Duration::ZERO);
     impatient.answered(1, now);
     assert_eq!(at(&impatient, 0), [0, 1]);
+}
+
+#[test]
+fn those_that_take_turns_are_drawn_and_stand_in_for_each_other_first() {
+    let now = Instant::now();
+    let mut order = Order::new(5, MINUTE).in_turn(3);
+    let at = |order: &Order, random| Vec::from(order.at(now, random));
+    assert_eq!(at(&order, 0), [0, 1, 2, 3, 4]);
+    assert_eq!(at(&order, 1), [1, 0, 2, 3, 4]);
+    assert_eq!(at(&order, 3 * 1_000_003 + 2), [2, 0, 1, 3, 4]);
+    // Whoever of them answered, the next call is drawn again.
+    order.answered(2, now);
+    assert_eq!(at(&order, 1), [1, 0, 2, 3, 4]);
+    order.answered(3, now);
+    assert_eq!(at(&order, 1), [3, 4, 0, 1, 2]);
+    assert_eq!(Vec::from(Order::new(2, MINUTE).in_turn(0).at(now, 7)), [0, 1]);
 }
 
 /// Writes down what is said about a call.
@@ -263,4 +279,22 @@ fn a_conversation_tells_who_stood_in_and_counts_who_answered() {
     let end = records.iter().find(|record| record["properties"]["action"] == "end").unwrap();
     assert_eq!(end["properties"]["errors"], json!({ "auth": 1 }));
     assert_eq!(end["properties"]["outcome"], "completed");
+}
+
+#[test]
+fn who_stands_in_may_be_left_to_the_program() {
+    let first = Server::start([refusal(401)]);
+    let runner = Server::start([Format::Chat.says("local")]);
+    let host = runner.base_url.trim_start_matches("http://").trim_end_matches("/v1").to_owned();
+    let environment = Environment::new([("MODEL_RUNNER_HOST".to_owned(), host)]);
+    let text = format!(
+        "agents: {{ root: {{ model: m, fallback: {{ models: [auto] }} }} }}\nmodels: {{ m: {{ {} }} }}",
+        Format::Chat.model(&first.base_url)
+    );
+    let transport = Transport::live(http::Options::new("test/1", &environment));
+    let mut stage = Stage::build(&text, transport, |settings| settings, &environment, &Choice::default());
+    let mut notes = Notes::default();
+    assert_eq!(stage.turn("hi", &mut notes), TurnOutcome::Completed);
+    assert_eq!(notes.text(), "local");
+    assert_eq!(runner.seen()[0].path, "/engines/v1/chat/completions");
 }

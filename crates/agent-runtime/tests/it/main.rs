@@ -2,6 +2,7 @@
 #![expect(unreachable_pub, reason = "modules of one test binary")]
 #![expect(clippy::unwrap_used, reason = "a test that cannot be set up has failed")]
 
+mod alloy;
 mod cassettes;
 mod chat;
 mod compaction;
@@ -11,6 +12,7 @@ mod endpoints;
 mod fallback;
 mod filesystem;
 mod formats;
+mod headers;
 mod jobs;
 mod killed;
 mod many;

@@ -2,7 +2,10 @@
 
 use std::time::Duration;
 
-use agent_runtime::{ProviderError, RetryPolicy};
+use agent_runtime::{Event, ProviderError, RetryPolicy, TurnOutcome};
+
+use crate::server::{Script, Server, says};
+use crate::setup::{Notes, Stage};
 
 fn read(status: u16, body: &str) -> ProviderError {
     ProviderError::from_response(status, None, body)
@@ -77,4 +80,21 @@ fn what_is_tried_again_and_when() {
     ] {
         assert_eq!(policy.pause(&class(String::new()), 1, 0), None);
     }
+}
+
+#[test]
+fn a_rate_limit_until_a_date_is_waited_for_unless_that_is_far_off() {
+    // Compared with the date of the answer: what the clock here says does not matter.
+    let date = |name, hour| (name, format!("Sun, 06 Nov 1994 {hour}:49:37 GMT"));
+    let until = |hour| Script::Refusal(429, vec![date("date", 11), date("retry-after", hour)], String::new());
+    let server = Server::start([until(11), says("ok"), until(12)]);
+    let mut stage = Stage::new(&server);
+    let mut notes = Notes::default();
+    assert_eq!(stage.turn("?", &mut notes), TurnOutcome::Completed);
+    assert_eq!(stage.turn("?", &mut notes), TurnOutcome::Failed);
+    let pauses = notes.events.iter().filter_map(|event| match event {
+        Event::Retry { pause_ms, class, .. } => Some((*pause_ms, class.as_str())),
+        _ => None,
+    });
+    assert_eq!(pauses.collect::<Vec<_>>(), [(0, "rate_limited")]);
 }

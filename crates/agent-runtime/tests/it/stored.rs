@@ -107,7 +107,7 @@ fn a_file_grows_with_what_is_said_and_not_with_its_square() {
         }
         file_of(folder.path(), id).metadata().unwrap().len()
     };
-    let (short, long) = (size_after(20), size_after(40));
+    let (short, long) = (size_after(100), size_after(200));
     assert!(long as f64 <= 2.05 * short as f64, "{short} and {long}");
 }
 
@@ -164,7 +164,7 @@ fn conversations_are_found_by_place_and_by_the_beginning_of_their_id() {
     no session `-1` in DIR (there is none yet)
     no session `-3` in DIR (there are 2)
     no session `-x` in DIR (count from the newest with -1, -2, …, or name an id)
-    no session `zzz` in DIR (`docker-agent sessions list` shows them)
+    no session `zzz` in DIR (`sessions list` shows them)
     ");
 }
 

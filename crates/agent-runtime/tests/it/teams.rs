@@ -3,7 +3,7 @@
 use agent_runtime::{Answer, Event, ToolStatus, TurnOutcome};
 use serde_json::{Value, json};
 
-use crate::server::{Script, Server, calls, gate, says, text};
+use crate::server::{Script, Server, calls, done, finish, gate, says, text, usage};
 use crate::setup::{Notes, Stage};
 
 fn team_file(base_url: &str, more: &str) -> String {
@@ -235,6 +235,21 @@ fn cancelling_reaches_the_sub_agent_and_leaves_both_histories_whole() {
     token usage s0 root model_name=gpt-4o purpose=turn input_tokens=100 output_tokens=10 cost=0.00035
     session end s0 root model_name=gpt-4o outcome=completed turns=2 tool_calls=2 tool_errors=0 input_tokens=300 output_tokens=30 cost=0.0009875 errors={"cancelled":1}
     "#);
+}
+
+#[test]
+fn a_sub_agents_long_task_is_no_reason_to_summarise_the_leaders_conversation() {
+    let nearly_full = Script::Events(vec![text("Read."), finish("stop"), usage(127_000, 10, 0), done()]);
+    let server =
+        Server::start([calls(&[transfer("worker", "Read it all.")]), nearly_full, says("one"), says("two")]);
+    let mut stage = stage(&server, "");
+    for message in ["first", "second"] {
+        let mut notes = Notes::default();
+        assert_eq!(stage.turn(message, &mut notes), TurnOutcome::Completed);
+        assert!(!notes.events.iter().any(|event| matches!(event, Event::Compacted { .. })));
+    }
+    let last = &server.bodies()[3]["messages"];
+    assert_eq!(last[1], json!({ "role": "user", "content": "first" }));
 }
 
 #[test]

@@ -158,6 +158,20 @@ fn p11_cancelling_is_no_failure_of_a_tool() {
 }
 
 #[test]
+fn p11_durations_are_measured() {
+    let server = Server::start([calls(&[("shell", json!({ "cmd": "sleep 0.05" }))]), says("ok")]);
+    let file = agent_file(&server.base_url, "permissions: { allow: [shell] }\n");
+    let mut stage = Stage::with_file(&file);
+    stage.turn("?", &mut Notes::default());
+    let records = stage.finish();
+    let duration =
+        |event: &str, which: usize| of_kind(&records, event)[which]["duration_ms"].as_u64().unwrap();
+    assert!(duration("tool", 0) >= 50, "{records:?}");
+    let parts = duration("token", 0) + duration("tool", 0) + duration("token", 1);
+    assert!(duration("session", 1) >= parts, "{records:?}");
+}
+
+#[test]
 fn p11_the_model_that_answered_counts_if_it_is_known_by_that_name() {
     let answers = |model: &str| {
         let chunk = json!({ "model": model, "choices": [{ "delta": { "content": "x" }, "finish_reason": "stop" }],

@@ -1,22 +1,34 @@
 //! `docker-agent debug`: looks at an agent file without running it.
 //!
-//! Nothing is started, no key is read, and what may be a secret in the file is not printed.
+//! No key is read, no model is asked, and what may be a secret in the file is not printed.
 
-use agent_telemetry::{Ended, ErrorClass};
+mod toolsets;
+
+use std::path::Path;
+
+use agent_telemetry::{Cx, Ended, ErrorClass};
 
 use crate::args::{DebugArgs, DebugCommand};
 use crate::failure::Failure;
+use crate::startup::Startup;
 use crate::wrapper::Outcome;
 use crate::{agent_file, output};
 
 /// Does what was asked for.
-pub(crate) fn run(args: &DebugArgs) -> Outcome {
-    let DebugCommand::Config { agent_file, json } = &args.command;
+pub(crate) fn run(args: &DebugArgs, startup: &Startup, cx: &Cx) -> Outcome {
+    match &args.command {
+        DebugCommand::Config { agent_file, json } => config(agent_file, *json),
+        DebugCommand::Toolsets(args) => toolsets::run(args, startup, cx),
+    }
+}
+
+/// Prints what a file says; starts nothing.
+fn config(agent_file: &Path, json: bool) -> Outcome {
     let config = agent_file::read(agent_file)?;
     for feature in config.unsupported() {
         output::note(format_args!("not supported yet: {feature}"));
     }
-    let text = if *json {
+    let text = if json {
         serde_json::to_string_pretty(&config).map(|json| json + "\n").map_err(|error| error.to_string())
     } else {
         config.to_yaml()

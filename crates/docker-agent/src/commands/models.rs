@@ -112,7 +112,10 @@ fn page(list: &List) -> String {
     let servers: Vec<String> = here
         .iter()
         .filter(|provider| provider.key_variable.is_none())
-        .map(|provider| format!("{} ({})", provider.name, provider.base_url))
+        .map(|provider| match provider.base_url {
+            "" => provider.name.to_owned(),
+            url => format!("{} ({url})", provider.name),
+        })
         .collect();
     let _ = writeln!(out, "\nWithout a key, if they run: {}.", servers.join(", "));
     let missing: Vec<String> = elsewhere

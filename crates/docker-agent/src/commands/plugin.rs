@@ -24,7 +24,7 @@ const WRITABLE_BY_OTHERS: u32 = 0o022;
 /// Runs one of them.
 pub(crate) fn run(command: PluginCommand) -> Outcome {
     let program = std::env::current_exe().and_then(fs::canonicalize).map_err(|error| {
-        Failure::new(ErrorClass::Io, format_args!("cannot find out where this program is: {error}"))
+        Failure::new(ErrorClass::Io, "cannot find out where this program is").because(&error)
     })?;
     let link = folder()?.join(FILE);
     match command {
@@ -46,7 +46,7 @@ fn folder() -> Result<PathBuf, Failure> {
 fn install(program: &Path, link: &Path) -> Outcome {
     refuse_what_others_can_replace(program)?;
     let broken = |error: io::Error| {
-        Failure::new(ErrorClass::Io, format_args!("cannot make the link {}: {error}", link.display()))
+        Failure::new(ErrorClass::Io, format_args!("cannot make the link {}", link.display())).because(&error)
     };
     if let Some(folder) = link.parent() {
         fs::create_dir_all(folder).map_err(broken)?;
@@ -77,7 +77,7 @@ fn uninstall(program: &Path, link: &Path) -> Outcome {
         return Err(foreign(link, &what).hint("remove it yourself if nobody needs it"));
     }
     fs::remove_file(link).map_err(|error| {
-        Failure::new(ErrorClass::Io, format_args!("cannot remove {}: {error}", link.display()))
+        Failure::new(ErrorClass::Io, format_args!("cannot remove {}", link.display())).because(&error)
     })?;
     output::data(&format!("removed: {}\n", link.display()))?;
     Ok(Ended::SUCCESS)
@@ -108,7 +108,7 @@ fn foreign(link: &Path, what: &str) -> Failure {
 fn refuse_what_others_can_replace(program: &Path) -> Result<(), Failure> {
     for path in program.parent().into_iter().chain([program]) {
         let metadata = fs::metadata(path).map_err(|error| {
-            Failure::new(ErrorClass::Io, format_args!("cannot look at {}: {error}", path.display()))
+            Failure::new(ErrorClass::Io, format_args!("cannot look at {}", path.display())).because(&error)
         })?;
         if metadata.mode() & WRITABLE_BY_OTHERS != 0 {
             let path = path.display();

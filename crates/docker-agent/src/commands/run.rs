@@ -5,14 +5,17 @@
 
 mod asking;
 mod calls;
+mod changes;
 mod console;
 mod dry;
+mod hints;
 mod json;
 mod keys;
 mod prices;
 mod prompt;
+mod replies;
 mod screen;
-mod signals;
+pub(super) mod signals;
 mod stdin;
 pub(crate) mod stored;
 mod talk;
@@ -48,7 +51,7 @@ pub(crate) use self::prompt::commands as prompt_commands;
 pub(crate) fn run(args: &RunArgs, startup: &Startup, cx: &Cx) -> Outcome {
     let outcome = if args.dry_run { dry::run(args, startup) } else { listen_and_run(args, startup, cx) };
     outcome.inspect_err(|failure| {
-        if let (true, Some(text)) = (args.json, failure.text()) {
+        if let (true, Some(text)) = (args.json, failure.line()) {
             // A reader of events learns it from an event, too; if it is gone, so be it.
             let _ = json::print_error(failure.ended().error.unwrap_or(ErrorClass::Other), text);
         }
@@ -56,19 +59,28 @@ pub(crate) fn run(args: &RunArgs, startup: &Startup, cx: &Cx) -> Outcome {
 }
 
 fn listen_and_run(args: &RunArgs, startup: &Startup, cx: &Cx) -> Outcome {
-    let broken = |what: &str, error: io::Error| Failure::new(ErrorClass::Io, format_args!("{what}: {error}"));
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
-    let runtime = runtime.map_err(|error| broken("cannot make an event loop", error))?;
+    let runtime = event_loop()?;
     // Before anything is said or done, so that whatever is interrupted is recorded as that.
     let signals = {
         let _inside = runtime.enter();
-        Signals::listen().map_err(|error| broken("cannot listen to signals", error))?
+        Signals::listen().map_err(cannot_listen)?
     };
     let prepared = prepare(args, startup, cx)?;
     let outcome = runtime.block_on(talk::hold(prepared, signals));
     // What still reads stdin would be waited for.
     runtime.shutdown_background();
     outcome
+}
+
+/// What waits for models, tools, signals and keys.
+pub(super) fn event_loop() -> Result<tokio::runtime::Runtime, Failure> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    runtime.map_err(|error| Failure::new(ErrorClass::Io, "cannot make an event loop").because(&error))
+}
+
+/// Signals that cannot be caught would end a run without a word.
+pub(super) fn cannot_listen(error: io::Error) -> Failure {
+    Failure::new(ErrorClass::Io, "cannot listen to signals").because(&error)
 }
 
 /// A conversation that can begin.
@@ -93,6 +105,17 @@ struct Maker<'a> {
 }
 
 impl Maker<'_> {
+    /// An agent of the file whose questions another model answers: a name from the file, or `provider/model`.
+    fn agent_with(&self, agent: &str, model: &str) -> Result<Agent, Failure> {
+        let choice = choice(self.args, self.startup)?.agent(agent).model(model);
+        Agent::new(&self.config, &choice, &self.environment).map_err(|error| refused(&error))
+    }
+
+    /// The names of the file's models.
+    fn models(&self) -> impl Iterator<Item = &str> {
+        self.config.models.iter().map(|model| model.name.as_str())
+    }
+
     /// A new conversation, in the place of an earlier one.
     fn conversation(&self) -> Result<Conversation, Failure> {
         let mut conversation = self.with(team(self.args, self.startup, &self.config, &self.environment)?)?;
@@ -111,7 +134,7 @@ impl Maker<'_> {
     }
 
     fn with(&self, team: Team) -> Result<Conversation, Failure> {
-        let folder = working_folder(self.args)?;
+        let folder = working_folder(self.args.working_dir.as_deref())?;
         let approval = if self.args.yolo { Approval::All } else { Approval::Each };
         let mut settings =
             Settings::new(folder.path()).approval(approval).today(jiff::Zoned::now().date().to_string());
@@ -130,7 +153,7 @@ fn prepare<'a>(args: &'a RunArgs, startup: &'a Startup, cx: &'a Cx) -> Result<Pr
         output::note(format_args!("model {auto}"));
     }
     let script = Script::new(args, startup.called())?;
-    let (transport, recorder) = transport(args, team.first(), &environment)?;
+    let (transport, recorder) = transport(args, &team, &environment)?;
     let maker = Maker { args, startup, cx, config, environment, transport };
     let conversation = maker.first(team)?;
     let (console, screen) = console(args);
@@ -156,13 +179,13 @@ fn console(args: &RunArgs) -> (Console, Option<screen::Shared>) {
 }
 
 /// Where tools work, which must exist.
-fn working_folder(args: &RunArgs) -> Result<WorkingFolder, Failure> {
-    let folder = args.working_dir.as_deref().unwrap_or(Path::new("."));
+pub(super) fn working_folder(chosen: Option<&Path>) -> Result<WorkingFolder, Failure> {
+    let folder = chosen.unwrap_or(Path::new("."));
     WorkingFolder::new(folder).map_err(|error| cannot_work_in(folder, &error))
 }
 
-fn cannot_work_in(folder: &Path, error: &io::Error) -> Failure {
-    Failure::new(ErrorClass::Config, format_args!("cannot work in {}: {error}", folder.display()))
+pub(super) fn cannot_work_in(folder: &Path, error: &io::Error) -> Failure {
+    Failure::new(ErrorClass::Config, format_args!("cannot work in {}", folder.display())).because(error)
 }
 
 fn team(
@@ -171,40 +194,51 @@ fn team(
     config: &Config,
     environment: &Environment,
 ) -> Result<Team, Failure> {
-    let mut choice = Choice::default().prices(prices::read(startup.config_dir())?);
+    let mut choice = choice(args, startup)?;
     if let Some(name) = &args.agent {
         choice = choice.agent(name);
     }
     if let Some(model) = &args.model {
         choice = choice.model(model);
     }
-    if args.fake.is_some() {
-        choice = choice.keys(Keys::Unused);
-    }
-    Team::new(config, &choice, environment).map_err(|error| {
-        let failure = match error.class() {
-            ErrorClass::Usage => Failure::usage(&error),
-            class => Failure::new(class, &error),
-        };
-        match &error {
-            AgentError::Endpoint(_) if error.class() == ErrorClass::Auth => {
-                failure.hint("set it in the environment, or in a file given with --env-from-file")
-            }
-            _ => failure,
-        }
+    Team::new(config, &choice, environment).map_err(|error| match &error {
+        AgentError::UnknownModel { name, .. } if name.contains('=') => refused(&error)
+            .hint("--model is for the agent that begins: name the model alone, and the agent with --agent"),
+        error => refused(error),
     })
+}
+
+/// What holds for whichever agent and model.
+fn choice(args: &RunArgs, startup: &Startup) -> Result<Choice, Failure> {
+    let keys = if args.fake.is_some() { Keys::Unused } else { Keys::Required };
+    Ok(Choice::default().prices(prices::read(startup.config_dir())?).keys(keys))
+}
+
+/// What an agent that cannot run means.
+pub(super) fn refused(error: &AgentError) -> Failure {
+    let failure = match error.class() {
+        ErrorClass::Usage => Failure::usage(error),
+        class => Failure::new(class, error),
+    };
+    match error {
+        AgentError::Endpoint(_) if error.class() == ErrorClass::Auth => {
+            failure.hint("set it in the environment, or in a file given with --env-from-file")
+        }
+        _ => failure,
+    }
 }
 
 fn transport(
     args: &RunArgs,
-    agent: &Agent,
+    team: &Team,
     environment: &Environment,
 ) -> Result<(Transport, Option<Arc<Recorder>>), Failure> {
     let options = || http::Options::new(format!("docker-agent/{}", crate::VERSION), environment);
     if let Some(path) = &args.fake {
         let name = path.display().to_string();
-        let text = fs::read_to_string(path)
-            .map_err(|error| Failure::new(ErrorClass::Config, format_args!("cannot read {name}: {error}")))?;
+        let text = fs::read_to_string(path).map_err(|error| {
+            Failure::new(ErrorClass::Config, format_args!("cannot read {name}")).because(&error)
+        })?;
         let replayer =
             Replayer::from_yaml(&name, &text).map_err(|error| Failure::new(ErrorClass::Config, error))?;
         output::note(format_args!("answers come from the recording {name}; tools really run"));
@@ -213,8 +247,9 @@ fn transport(
     }
     if let Some(path) = &args.record {
         let name = path.display();
-        let recorder = Recorder::create(path, environment.secrets(agent.key_variables()))
-            .map_err(|error| Failure::new(ErrorClass::Io, format_args!("cannot write {name}: {error}")))?;
+        let recorder = Recorder::create(path, team.secrets(environment)).map_err(|error| {
+            Failure::new(ErrorClass::Io, format_args!("cannot write {name}")).because(&error)
+        })?;
         output::note(format_args!("recording to {name}; prompts and answers are in it, keys are not"));
         let recorder = Arc::new(recorder);
         return Ok((Transport::recording(options(), Arc::clone(&recorder)), Some(recorder)));

@@ -1,4 +1,8 @@
 //! `docker-agent sessions`: conversations that were kept on this machine.
+//!
+//! `show` is for a terminal, line by line; `export` makes a document.
+
+mod export;
 
 use std::fmt::Write as _;
 
@@ -14,21 +18,22 @@ use crate::output;
 use crate::startup::Startup;
 use crate::wrapper::Outcome;
 
-/// Lists conversations, or shows one.
+/// Lists conversations, shows one, or makes a document of it.
 pub(crate) fn run(command: &SessionsCommand, startup: &Startup) -> Outcome {
     let sessions = stored::sessions(startup).ok_or_else(|| {
         let failure = Failure::new(ErrorClass::Config, "there is no folder for sessions: HOME is not set");
         failure.hint("set HOME, or name a folder with --data-dir")
     })?;
     let text = match command {
-        SessionsCommand::List { json } => list(&sessions, *json)?,
-        SessionsCommand::Show { session, json } => show(&sessions, session, *json)?,
+        SessionsCommand::List { json } => list(&sessions, *json, startup.called())?,
+        SessionsCommand::Show { session, json } => show(&read(&sessions, session)?, *json)?,
+        SessionsCommand::Export { session, format } => export::document(&read(&sessions, session)?, *format)?,
     };
     output::data(&text)?;
     Ok(Ended::SUCCESS)
 }
 
-fn list(sessions: &Sessions, json: bool) -> Result<String, Failure> {
+fn list(sessions: &Sessions, json: bool, called: &str) -> Result<String, Failure> {
     let listed = sessions.list().map_err(stored::failure)?;
     let mut text = String::new();
     for session in listed.iter().filter(|session| json || session.header.parent.is_none()) {
@@ -37,9 +42,9 @@ fn list(sessions: &Sessions, json: bool) -> Result<String, Failure> {
         let _ = writeln!(text, "{line}");
     }
     if text.is_empty() {
-        output::note(
-            "no session is kept yet; `docker-agent run` keeps what is said without --exec, --json or --fake",
-        );
+        output::note(format_args!(
+            "no session is kept yet; `{called} run` keeps what is said without --exec, --json or --fake",
+        ));
     }
     Ok(text)
 }
@@ -56,15 +61,17 @@ fn as_json(session: &Listed) -> Result<String, Failure> {
     serde_json::to_string(session).map_err(|error| Failure::new(ErrorClass::Other, error))
 }
 
-fn show(sessions: &Sessions, wanted: &str, json: bool) -> Result<String, Failure> {
-    let id = sessions.find(wanted).map_err(stored::failure)?;
-    let session = sessions.read(id).map_err(stored::failure)?;
+fn read(sessions: &Sessions, wanted: &str) -> Result<Stored, Failure> {
+    sessions.find(wanted).and_then(|id| sessions.read(id)).map_err(stored::failure)
+}
+
+fn show(session: &Stored, json: bool) -> Result<String, Failure> {
     if json {
         let lines = session.transcript.iter().map(serde_json::to_string).collect::<Result<Vec<_>, _>>();
         let lines = lines.map_err(|error| Failure::new(ErrorClass::Other, error))?;
         return Ok(lines.iter().map(|line| format!("{line}\n")).collect());
     }
-    Ok(transcript(&session))
+    Ok(transcript(session))
 }
 
 fn transcript(session: &Stored) -> String {

@@ -75,7 +75,8 @@ fn not_reached() -> Outcome {
 
 /// Something that could not be saved or deleted.
 fn not_done(what: &str, error: &std::io::Error) -> Failure {
-    Failure::new(ErrorClass::Io, format_args!("{what}: {error}"))
+    Failure::new(ErrorClass::Io, what)
+        .because(error)
         .hint("TELEMETRY_ENABLED=false in the environment turns telemetry off without a file")
 }
 

@@ -86,3 +86,59 @@ fn the_program_accepts_every_example() {
         assert!(ran.stdout.starts_with("version: "), "{name}: {ran:?}");
     }
 }
+
+/// An MCP server that is made for tests, in one of its moods.
+fn with_server(home: &Home, mood: &str) {
+    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("../agent-runtime/tests/data/mcp-server.sh");
+    let text = format!(
+        "agents:
+  root:
+    model: openai/gpt-4o
+    sub_agents: [helper]
+    toolsets:
+      - {{type: think}}
+      - {{type: mcp, name: s, command: sh, args: ['{}', {mood}], tools: [echo, fail]}}
+  helper:
+    model: openai/gpt-4o
+    description: Helps.
+    toolsets: [{{type: shell, tools: [shell]}}]
+",
+        script.display()
+    );
+    home.write("agent.yaml", &text);
+}
+
+#[test]
+fn tools_are_listed_those_of_servers_included() {
+    let home = Home::quiet();
+    with_server(&home, "usual");
+    let ran = home.run(&["debug", "toolsets", "agent.yaml"]).ok();
+    insta::assert_snapshot!(ran.stdout, @"
+    root: 4 tools
+      think          Writes a thought down, to reason step by step before acting.
+      s_echo         Does echo.
+      s_fail         Does fail.
+      transfer_task  Gives a task to another agent, which works on it alone, and returns its answer.
+    helper: 1 tool
+      shell  Runs a command in a shell and waits for it.
+    ");
+    let json = home.run(&["debug", "toolsets", "agent.yaml", "--json", "--agent", "helper"]).ok().json();
+    assert_eq!(json["agents"][0]["tools"][0]["name"], "shell");
+    assert_eq!(json["agents"][0]["tools"][0]["parameters"]["type"], "object");
+    assert_eq!(home.run(&["debug", "toolsets", "agent.yaml", "-a", "nobody"]).code, 2);
+    // The server has ended: whoever asks again starts another one.
+    let started = std::fs::read_to_string(home.path().join("pid")).expect("a server");
+    for pid in started.lines() {
+        assert!(!Path::new("/proc").join(pid).exists(), "{pid} still runs");
+    }
+}
+
+#[test]
+fn tools_that_cannot_be_had_are_a_failure() {
+    let home = Home::quiet();
+    with_server(&home, "broken");
+    let ran = home.run(&["debug", "toolsets", "agent.yaml"]);
+    assert_eq!(ran.code, 1, "{ran:?}");
+    assert!(ran.stdout.contains("\n  think "), "what there is, is shown: {ran:?}");
+    assert!(ran.stderr.contains("warning: ") && ran.stderr.contains("cannot find my files"), "{ran:?}");
+}

@@ -158,16 +158,19 @@ fn no_message() {
 fn files_that_cannot_be_used() {
     assert_snapshot!(failing(&["run", "missing.yaml", "hi"]), @"
     exit 1
-    error: cannot read missing.yaml: No such file or directory (os error 2)
+    error: cannot read missing.yaml
+    cause: No such file or directory (os error 2)
     hint: give the path of an agent.yaml
     ");
     assert_snapshot!(failing(&["run", ".", "hi"]), @"
     exit 1
-    error: cannot read .: Is a directory (os error 21)
+    error: cannot read .
+    cause: Is a directory (os error 21)
     ");
     assert_snapshot!(failing(&["run", "latin1.yaml", "hi"]), @"
     exit 1
-    error: cannot read latin1.yaml: stream did not contain valid UTF-8
+    error: cannot read latin1.yaml
+    cause: stream did not contain valid UTF-8
     ");
     assert_snapshot!(failing(&["run", "broken.yaml", "hi"]), @"
     exit 1
@@ -198,7 +201,8 @@ fn files_that_cannot_be_used() {
     ");
     assert_snapshot!(failing(&["run", "keyless.yaml", "hi", "--env-from-file", "missing.env"]), @"
     exit 1
-    error: cannot read the env file missing.env: No such file or directory (os error 2)
+    error: cannot read the env file missing.env
+    cause: No such file or directory (os error 2)
     ");
     assert_snapshot!(failing(&["models", "--env-from-file", "bad.env"]), @"
     exit 1
@@ -208,7 +212,8 @@ fn files_that_cannot_be_used() {
     ");
     assert_snapshot!(failing(&["run", "keyless.yaml", "hi", "--fake", "missing.yaml"]), @"
     exit 1
-    error: cannot read missing.yaml: No such file or directory (os error 2)
+    error: cannot read missing.yaml
+    cause: No such file or directory (os error 2)
     ");
     assert_snapshot!(failing(&["run", "keyless.yaml", "hi", "--fake", "bad-recording.yaml"]), @"
     exit 1
@@ -218,11 +223,13 @@ fn files_that_cannot_be_used() {
     let run = |arguments: &[&str]| shown(&home, &home.run(arguments));
     assert_snapshot!(run(&["run", "keyless.yaml", "hi", "--working-dir", "missing"]), @"
     exit 1
-    error: cannot work in missing: No such file or directory (os error 2)
+    error: cannot work in missing
+    cause: No such file or directory (os error 2)
     ");
     assert_snapshot!(run(&["run", "keyless.yaml", "hi", "--record", "missing/folder.yaml"]), @"
     exit 1
-    error: cannot write missing/folder.yaml: No such file or directory (os error 2)
+    error: cannot write missing/folder.yaml
+    cause: No such file or directory (os error 2)
     ");
 }
 
@@ -231,7 +238,8 @@ fn errors_are_events_with_json() {
     assert_snapshot!(failing(&["run", "missing.yaml", "hi", "--json"]), @r#"
     exit 1
     {"type":"error","class":"config","text":"cannot read missing.yaml: No such file or directory (os error 2)"}
-    error: cannot read missing.yaml: No such file or directory (os error 2)
+    error: cannot read missing.yaml
+    cause: No such file or directory (os error 2)
     hint: give the path of an agent.yaml
     "#);
     assert_snapshot!(failing(&["run", "keyless.yaml", "hi", "--json"]), @r#"
@@ -259,10 +267,12 @@ fn what_a_model_refuses() {
             401 => assert_snapshot!(text, @"
             exit 1
             error: the provider refused the key: Incorrect API key provided: [masked] (status 401)
+            hint: check the key that the model uses: `token_key` in the agent file names its variable
             "),
             404 => assert_snapshot!(text, @"
             exit 1
             error: not found: The model does not exist (status 404)
+            hint: check the name of the model, and its `base_url` if the agent file has one
             "),
             _ => assert_snapshot!(text, @"
             exit 1
@@ -305,5 +315,60 @@ fn a_log_that_cannot_be_written_is_said_and_ends_nothing() {
     exit 0
     docker-agent version 0.1.0
     warning: cannot write the debug log: File exists (os error 17)
+    ");
+}
+
+#[test]
+fn settings_sessions_and_choices_that_cannot_be_used() {
+    let home = home().with("OPENAI_API_KEY", "x");
+    let run = |arguments: &[&str]| shown(&home, &home.run(arguments));
+    assert_snapshot!(run(&["run", "keyless.yaml", "hi", "--model", "root=openai/gpt-4o"]), @"
+    exit 2
+    error: no model `root=openai/gpt-4o` in keyless.yaml, and it is no provider/model
+    hint: --model is for the agent that begins: name the model alone, and the agent with --agent
+    ");
+    assert_snapshot!(run(&["run", "keyless.yaml", "hi", "--session", "zzz"]), @"
+    exit 2
+    error: no session `zzz` in HOME/.local/state/docker-agent/sessions (`sessions list` shows them)
+    ");
+    assert_snapshot!(run(&["sessions", "show", "zzz"]), @"
+    exit 2
+    error: no session `zzz` in HOME/.local/state/docker-agent/sessions (`sessions list` shows them)
+    ");
+    assert_snapshot!(run(&["debug", "toolsets", "keyless.yaml", "--working-dir", "missing"]), @"
+    exit 1
+    error: cannot work in missing
+    cause: No such file or directory (os error 2)
+    ");
+    home.write(".config/docker-agent/prices.json", "{");
+    assert_snapshot!(run(&["run", "keyless.yaml", "hi"]), @"
+    exit 1
+    error: cannot use HOME/.config/docker-agent/prices.json
+    cause: EOF while parsing an object at line 1 column 1
+    hint: it has to have the form of https://models.dev/api.json; delete it to use the built-in prices
+    ");
+}
+
+#[test]
+fn a_choice_that_cannot_be_saved() {
+    let home = Home::new();
+    home.write(".config", "");
+    assert_snapshot!(shown(&home, &home.run(&["telemetry", "disable"])), @"
+    exit 1
+    error: telemetry is not off, because the choice could not be saved
+    cause: Not a directory (os error 20)
+    hint: TELEMETRY_ENABLED=false in the environment turns telemetry off without a file
+    ");
+}
+
+#[test]
+fn a_device_that_is_full() {
+    let home = Home::quiet();
+    let full = fs::OpenOptions::new().write(true).open("/dev/full").expect("a device");
+    let ran = Ran::of(&home.command(&["version"]).stdout(full).output().expect("the program"));
+    assert_snapshot!(shown(&home, &ran), @"
+    exit 1
+    error: cannot write to stdout
+    cause: No space left on device (os error 28)
     ");
 }

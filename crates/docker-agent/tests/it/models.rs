@@ -74,7 +74,10 @@ fn prices_can_be_replaced_by_a_file() {
     home.write(".config/docker-agent/prices.json", "{");
     let broken = run(&home);
     assert_eq!(broken.code, 1);
-    assert!(broken.stderr.contains("prices.json: ") && broken.stderr.contains("models.dev"), "{broken:?}");
+    assert!(
+        broken.stderr.contains("prices.json\ncause: ") && broken.stderr.contains("models.dev"),
+        "{broken:?}"
+    );
 }
 
 #[test]

@@ -212,6 +212,22 @@ fn json_is_one_event_a_line_errors_included() {
 }
 
 #[test]
+fn a_question_of_a_tool_is_declined_where_nobody_can_be_asked() {
+    for more in ["--json", "--exec"] {
+        let home = home();
+        let chat = Server::chat([
+            server::calls("user_prompt", &json!({"message": "Which one?"})),
+            server::says("Never mind."),
+        ]);
+        let file = home.agent(&chat);
+        let text = fs::read_to_string(home.path().join(&file)).unwrap();
+        home.write(&file, &text.replace("{type: shell}", "{type: user_prompt}"));
+        let _ran = home.run(&["run", &file, "hi", more]).ok();
+        assert!(last_messages(&chat)[1].contains("decline"), "{:?}", last_messages(&chat));
+    }
+}
+
+#[test]
 fn what_was_recorded_plays_again_without_key_and_network() {
     let mut home = home();
     let chat =

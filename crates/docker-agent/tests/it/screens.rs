@@ -1,5 +1,7 @@
 //! `docker-agent run` as somebody sees it who types: screens, compared.
 
+mod edits;
+mod jobs;
 mod tmux;
 
 use std::io::{BufReader, Write as _};
@@ -147,33 +149,121 @@ fn an_answer_fits_into_40_columns() {
 }
 
 #[test]
-fn an_edit_is_shown_and_confirmed_with_one_key() {
+fn a_tool_can_ask() {
     let home = home();
-    home.write("a.txt", "one\ntwo\nthree\n");
-    let edits = json!([{"oldText": "one\ntwo", "newText": "one\n2"}]);
-    let edit = server::calls("edit_file", &json!({"path": "a.txt", "edits": edits}));
-    let shell = server::calls("shell", &json!({"cmd": "false"}));
-    let chat = Server::chat([edit, shell, server::says("Done.")]);
+    let schema = json!({"type": "object", "properties": {"age": {"type": "integer"}}, "required": ["age"]});
+    let ask = |arguments: serde_json::Value| server::calls("user_prompt", &arguments);
+    let chat = Server::chat([
+        ask(json!({"message": "Which branch?"})),
+        ask(json!({"title": "About you", "message": "How old?", "schema": schema})),
+        server::says("Thank you."),
+    ]);
     let file = home.agent(&chat);
-    let Some(tmux) = Tmux::start(&home, 80, &["run", &file, "Edit it."]) else { return };
-    tmux.wait_for("run edit_file on a.txt? [y]es, [a]ll, [n]o:");
-    assert_eq!(std::fs::read_to_string(home.path().join("a.txt")).expect("a file"), "one\ntwo\nthree\n");
-    tmux.press("y");
-    tmux.wait_for("run shell");
-    tmux.press("n");
+    let text = std::fs::read_to_string(home.path().join(&file)).expect("the agent file");
+    home.write(&file, &text.replace("{type: shell}", "{type: user_prompt}"));
+    let Some(tmux) = Tmux::start(&home, 80, &["run", &file, "Ask me."]) else { return };
+    let answer = |question: &str, answer: &str| {
+        tmux.wait_for(question);
+        tmux.write(answer);
+        tmux.press("Enter");
+    };
+    answer("to decline:", "main");
+    answer("age (a whole number)", "old");
+    answer("not a whole number\nage", "42");
     assert_snapshot!(tmux.wait_for("exit 0"), @r#"
-      one
-    - two
-    + 2
-    run edit_file on a.txt? [y]es, [a]ll, [n]o: yes
-    ✓ edit_file a.txt (T)
-    run shell {"cmd":"false"}? [y]es, [a]ll, [n]o: no
-    ✗ shell false (denied, T)
-      the user declined this call
-    Done.
+    the agent asks: Which branch?
+    answer, or nothing to decline: main
+    ✓ user_prompt Which branch? (T)
+    About you
+    the agent asks: How old?
+    age (a whole number), or nothing to decline: old
+    not a whole number
+    age (a whole number), or nothing to decline: 42
+    ✓ user_prompt How old? (T)
+    Thank you.
     exit 0, icanon echo
     "#);
-    assert_eq!(std::fs::read_to_string(home.path().join("a.txt")).expect("a file"), "one\n2\nthree\n");
+    let told = |at: usize| chat.got()[at].json()["messages"].as_array().expect("messages").last().cloned();
+    let told = |at: usize| told(at).expect("an answer")["content"].to_string();
+    assert!(told(1).contains("main") && told(2).contains("42"), "{} {}", told(1), told(2));
+}
+
+#[test]
+fn another_model_can_answer_from_now_on() {
+    let home = home();
+    let chat = Server::chat([server::says("I am one."), server::says("I am another.")]);
+    let other = format!(
+        "  small: {{provider: openai, model: gpt-4o-mini, base_url: '{}', token_key: CHAT_KEY}}\n",
+        chat.base_url()
+    );
+    let file = home.agent_with(&chat, &other);
+    let Some(tmux) = Tmux::start(&home, 80, &["run", &file]) else { return };
+    tmux.wait_for("\n>");
+    let say = |text: &str| {
+        tmux.write(text);
+        tmux.press("Enter");
+    };
+    say("Who are you?");
+    tmux.wait_for("150 tokens");
+    say("/model nonsense");
+    tmux.wait_for("no model");
+    tmux.write("/model sm");
+    tmux.press("Tab");
+    tmux.wait_for("> /model small");
+    tmux.press("Enter");
+    tmux.wait_for("answers from now on");
+    say("And you?");
+    tmux.wait_for("300 tokens");
+    say("/clear");
+    tmux.wait_for("is remembered");
+    say("/model");
+    tmux.wait_for("lets another one");
+    say("/exit");
+    assert_snapshot!(tmux.wait_for("exit 0"), @"
+    root, openai/gpt-4o · /help says what else
+    > Who are you?
+    I am one.
+    root · openai/gpt-4o · 150 tokens · $0.0008
+    > /model nonsense
+    error: no model `nonsense` in agent.yaml, and it is no provider/model
+    > /model small
+    openai/gpt-4o-mini answers from now on
+    > And you?
+    I am another.
+    root · openai/gpt-4o-mini · 300 tokens · $0.0015
+    > /clear
+    a new conversation; nothing of the last one is remembered
+    > /model
+    openai/gpt-4o-mini; `/model NAME` lets another one answer
+    > /exit
+    exit 0, icanon echo
+    ");
+    let asked: Vec<(String, usize)> = chat
+        .got()
+        .iter()
+        .map(|got| {
+            let body = got.json();
+            (body["model"].to_string(), body["messages"].as_array().expect("messages").len())
+        })
+        .collect();
+    assert_eq!(asked, [("\"gpt-4o\"".to_owned(), 2), ("\"gpt-4o-mini\"".to_owned(), 4)]);
+}
+
+#[test]
+fn a_model_that_cannot_be_reached_is_said_with_what_to_do() {
+    let home = home();
+    let nobody = TcpListener::bind("127.0.0.1:0").expect("a loopback port");
+    let port = nobody.local_addr().expect("an address").port();
+    drop(nobody);
+    let model = format!("m: {{provider: openai, model: gpt-4o, base_url: 'http://127.0.0.1:{port}/v1'}}");
+    let agent = "root: {model: m, fallback: {models: [m], retries: -1}}";
+    home.write("agent.yaml", &format!("agents: {{{agent}}}\nmodels: {{{model}}}\n"));
+    let Some(tmux) = Tmux::start(&home, 100, &["run", "agent.yaml", "hi"]) else { return };
+    assert_snapshot!(tmux.wait_for("exit 1").replace(&port.to_string(), "PORT"), @"
+    error: network: cannot connect to 127.0.0.1:PORT: Connection refused (os error 111)
+    hint: check `base_url` in the agent file, and that the model's server runs
+    exit 1, icanon echo
+    ");
 }
 
 #[test]
@@ -203,7 +293,7 @@ fn ctrl_c_stops_an_answer_and_twice_leaves() {
     root, openai/gpt-4o · /help says what else
     > Take your time.
     stopped
-    root · openai/gpt-4o · 0 tokens · $0.0000
+    root · openai/gpt-4o · tokens unknown
     > Are you there?
     Here I am.
     root · openai/gpt-4o · 150 tokens · $0.0008
@@ -321,7 +411,7 @@ fn words_are_completed_and_lines_remembered() {
     > /cost
     100 tokens read (0 cached), 50 written (0 thoughts): $0.0008
     > /model
-    openai/gpt-4o; `run --model` chooses another
+    openai/gpt-4o; `/model NAME` lets another one answer
     > /session
     agent  root
     model  openai/gpt-4o

@@ -24,7 +24,7 @@ impl Got {
     }
 }
 
-type Handler = Box<dyn Fn(&Got) -> String + Send + Sync>;
+type Handler = Box<dyn Fn(&Got, &mut TcpStream) -> std::io::Result<()> + Send + Sync>;
 
 #[derive(Default)]
 struct Seen {
@@ -50,6 +50,13 @@ const SENTINEL: &str = "GET /sentinel";
 impl Server {
     /// Answers each request with what the handler says: the whole response.
     pub(crate) fn start(handler: impl Fn(&Got) -> String + Send + Sync + 'static) -> Self {
+        Self::writing(move |got, stream| stream.write_all(handler(got).as_bytes()))
+    }
+
+    /// Has the handler write each response itself, piece by piece.
+    pub(crate) fn writing(
+        handler: impl Fn(&Got, &mut TcpStream) -> std::io::Result<()> + Send + Sync + 'static,
+    ) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").expect("a loopback port");
         let port = listener.local_addr().expect("an address").port();
         let shared = Shared { seen: Mutex::default(), changed: Condvar::new(), handler: Box::new(handler) };
@@ -142,7 +149,7 @@ fn serve(shared: &Shared, stream: TcpStream) {
         }
         shared.seen.lock().unwrap().got.push(got.clone());
         shared.changed.notify_all();
-        if writer.write_all((shared.handler)(&got).as_bytes()).is_err() {
+        if (shared.handler)(&got, &mut writer).is_err() {
             return;
         }
     }

@@ -106,6 +106,40 @@ fn a_prompt_takes_messages_until_exit() {
 }
 
 #[test]
+fn p11_a_conversation_at_a_prompt_is_recorded_like_any_other() {
+    let home = Home::new().with("CHAT_KEY", "x");
+    home.write("notes.txt", "hello");
+    let chat = Server::chat([
+        server::calls("read_file", &json!({"path": "notes.txt"})),
+        server::says("It says hello."),
+        server::says("Bye."),
+    ]);
+    let file = home.agent(&chat);
+    let mut terminal = Terminal::start(&home, &["run", &file]);
+    terminal.expect("> ");
+    terminal.press("what?\n");
+    terminal.expect("It says hello.");
+    terminal.expect("> ");
+    terminal.press("thanks\n");
+    terminal.expect("Bye.");
+    terminal.expect("> ");
+    terminal.press("/exit\n");
+    assert_eq!(terminal.end(), 0);
+    let records = home.pending();
+    let expected = [
+        "session start",
+        "token usage",
+        "tool read_file ok",
+        "token usage",
+        "token usage",
+        "session end completed",
+        "run 0",
+    ];
+    assert_eq!(shape(&records), expected);
+    assert_eq!(records[5]["properties"]["turns"], 2);
+}
+
+#[test]
 fn the_end_of_input_leaves() {
     let home = home();
     let chat = Server::chat([]);

@@ -21,10 +21,11 @@ pub(crate) static VIEW: ViewSpec = ViewSpec {
     ask: |view, scope| ask(view, scope),
 };
 
-static TABLES: [TableSpec; 4] = [
+static TABLES: [TableSpec; 5] = [
     TableSpec::new::<Totals>("totals", Shape::Object, "All commands together."),
     TableSpec::new::<Command>("commands", Shape::List, "Commands, most used first."),
     TableSpec::new::<Failure>("errors", Shape::List, "Why commands failed, the most frequent first."),
+    TableSpec::new::<ExitCode>("exit_codes", Shape::List, "Exit codes, the most frequent first."),
     TableSpec::new::<OnDay>("days", Shape::Series, "Each day of the range."),
 ];
 
@@ -81,6 +82,14 @@ rows! {
         calls: u64,
     }
 
+    /// An exit code.
+    struct ExitCode[1] {
+        /// The exit code; runs that report none are left out.
+        exit_code: Arc<str>,
+        /// How many runs ended with it.
+        calls: u64,
+    }
+
     /// A day.
     struct OnDay[1] {
         /// The UTC day of the client's timestamp.
@@ -110,7 +119,7 @@ fn ask(view: &mut dyn View, scope: &Scope) -> Result<Vec<Table>, StoreError> {
     }
     let whole = only(view.groups(&scope.of(Subject::Command).with_installs())?);
     let mut totals = Calls::default();
-    let mut errors = Tally::new();
+    let (mut errors, mut exit_codes) = (Tally::new(), Tally::new());
     let mut commands = Vec::new();
     let by_installs = scope.of(Subject::Command).by([Key::Action]).with_installs().with_durations();
     for group in view.groups(&by_installs)? {
@@ -118,8 +127,8 @@ fn ask(view: &mut dyn View, scope: &Scope) -> Result<Vec<Table>, StoreError> {
         let mut ends = by_action.remove(&action).unwrap_or_default();
         ends.calls.durations = group.durations;
         totals.merge(&ends.calls);
-        for (error, count) in &ends.errors {
-            *errors.entry(Arc::clone(error)).or_default() += count;
+        for (all, own) in [(&mut errors, &ends.errors), (&mut exit_codes, &ends.exit_codes)] {
+            own.iter().for_each(|(name, count)| *all.entry(Arc::clone(name)).or_default() += count);
         }
         commands.push(Command::new(action, group.installs, ends));
     }
@@ -127,11 +136,15 @@ fn ask(view: &mut dyn View, scope: &Scope) -> Result<Vec<Table>, StoreError> {
     let mut errors: Vec<Failure> =
         errors.into_iter().map(|(error, calls)| Failure { error, calls }).collect();
     most_first(&mut errors, |row| (row.calls, Arc::clone(&row.error)));
-    let [totals_spec, commands_spec, errors_spec, days_spec] = &TABLES;
+    let mut exit_codes: Vec<ExitCode> =
+        exit_codes.into_iter().map(|(exit_code, calls)| ExitCode { exit_code, calls }).collect();
+    most_first(&mut exit_codes, |row| (row.calls, Arc::clone(&row.exit_code)));
+    let [totals_spec, commands_spec, errors_spec, exit_codes_spec, days_spec] = &TABLES;
     Ok(vec![
         totals_spec.fill([&Totals::new(whole.installs, &totals)]),
         commands_spec.fill(&commands),
         errors_spec.fill(&errors),
+        exit_codes_spec.fill(&exit_codes),
         days_spec.fill(&days(view, scope)?),
     ])
 }

@@ -1,5 +1,7 @@
 //! The summary: who used what, what failed, what it cost, in a range of days.
 
+mod daily;
+
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -9,7 +11,8 @@ use super::range::Range;
 use super::table::{Shape, Table, TableSpec, rows};
 use super::{ORIGIN, Scope, ViewSpec};
 use crate::store::StoreError;
-use crate::store::question::{Arrival, DailyTotals, Group, Key, Subject, Sum, View};
+use crate::store::question::{Arrival, Group, Key, Subject, Sum, View};
+use daily::{Days, OnDay, past};
 
 pub(crate) static VIEW: ViewSpec = ViewSpec {
     name: "summary",
@@ -21,7 +24,8 @@ pub(crate) static VIEW: ViewSpec = ViewSpec {
     ask: |view, scope| Summary::ask(view, scope).map(|summary| summary.tables()),
 };
 
-static TABLES: [TableSpec; 9] = [
+static TABLES: [TableSpec; 10] = [
+    TableSpec::new::<Totals>("totals", Shape::Object, "The whole range together."),
     TableSpec::new::<EventCounts>("events", Shape::Object, "Stored events by kind."),
     TableSpec::new::<Installs>(
         "installs",
@@ -43,6 +47,34 @@ static TABLES: [TableSpec; 9] = [
 ];
 
 rows! {
+    /// The whole range.
+    struct Totals[0] {
+        /// Stored commands, sessions, tool calls and calls of models.
+        events: u64,
+        /// Commands that ended.
+        commands: u64,
+        /// Commands that failed.
+        command_failures: u64,
+        /// The share of commands that failed.
+        command_failure_rate: Quotient,
+        /// Tool calls.
+        tool_calls: u64,
+        /// Tool calls that failed.
+        tool_failures: u64,
+        /// The share of tool calls that failed.
+        tool_failure_rate: Quotient,
+        /// Tokens read, cached ones included.
+        input_tokens: u64,
+        /// Tokens written, reasoning included.
+        output_tokens: u64,
+        /// Tokens read and written.
+        tokens: u64,
+        /// Estimated cost of the calls whose price is known.
+        cost: Dollars,
+        /// Calls of models whose price is not known; they are not in `cost`.
+        unpriced_calls: u64,
+    }
+
     /// Stored events.
     struct EventCounts[0] {
         /// Commands that ended.
@@ -83,6 +115,8 @@ rows! {
         calls: u64,
         /// How often it failed.
         failures: u64,
+        /// The share that failed.
+        failure_rate: Quotient,
     }
 
     /// A tool.
@@ -95,6 +129,8 @@ rows! {
         calls: u64,
         /// How often it failed.
         failures: u64,
+        /// The share that failed.
+        failure_rate: Quotient,
         /// Half of the calls were faster.
         p50_ms: Option<u64>,
         /// 95 of 100 calls were faster.
@@ -176,62 +212,22 @@ rows! {
 
 /// The answer of `GET /api/v1/summary`.
 #[derive(Debug)]
-pub(crate) struct Summary {
-    pub(crate) events: EventCounts,
-    pub(crate) installs: Installs,
-    pub(crate) commands: Vec<Command>,
-    pub(crate) tools: Vec<Tool>,
-    pub(crate) models: Vec<Model>,
-    pub(crate) sessions: Sessions,
-    pub(crate) ingest: Ingest,
-    pub(crate) days: Vec<DayCounts>,
-    pub(crate) others: Vec<Other>,
-}
-
-/// What is added up for one day.
-#[derive(Debug, Clone, Copy, Default)]
-struct OnDay {
-    command: u64,
-    command_failures: u64,
-    started: u64,
-    session: u64,
-    tool: u64,
-    token: u64,
-    tokens: u64,
-    cost_nano: u64,
-    priced: u64,
-}
-
-type Days = BTreeMap<i64, OnDay>;
-
-impl OnDay {
-    fn of(totals: &DailyTotals) -> Self {
-        Self {
-            command: totals.commands,
-            command_failures: totals.command_failures,
-            started: totals.sessions_started,
-            session: totals.session_events,
-            tool: totals.tool_calls,
-            token: totals.model_calls,
-            tokens: totals.input_tokens + totals.output_tokens,
-            cost_nano: totals.cost_nano,
-            priced: totals.priced_calls,
-        }
-    }
-}
-
-/// The days of which nothing but totals is kept; filters cannot be applied to those.
-fn past(view: &mut dyn View, scope: &Scope) -> Result<Vec<DailyTotals>, StoreError> {
-    let first_event = view.span()?.map_or(scope.range.to + 1, |span| span.from);
-    if scope.filters.iter().next().is_some() || scope.range.from >= first_event {
-        return Ok(Vec::new());
-    }
-    view.totals(Range { from: scope.range.from, to: scope.range.to.min(first_event - 1) })
+struct Summary {
+    totals: Totals,
+    events: EventCounts,
+    installs: Installs,
+    commands: Vec<Command>,
+    tools: Vec<Tool>,
+    models: Vec<Model>,
+    sessions: Sessions,
+    ingest: Ingest,
+    days: Vec<DayCounts>,
+    others: Vec<Other>,
 }
 
 impl Summary {
     /// Asks a store.
-    pub(crate) fn ask(view: &mut dyn View, scope: &Scope) -> Result<Self, StoreError> {
+    fn ask(view: &mut dyn View, scope: &Scope) -> Result<Self, StoreError> {
         let mut days = Days::new();
         let commands = commands(view, scope, &mut days)?;
         let tools = tools(view, scope, &mut days)?;
@@ -239,13 +235,9 @@ impl Summary {
         let (sessions, others) = sessions(view, scope, &mut days)?;
         let past = past(view, scope)?;
         days.extend(past.iter().map(|totals| (totals.day, OnDay::of(totals))));
-        let sum = |of: fn(&OnDay) -> u64| days.values().map(of).sum();
-        let events = EventCounts {
-            command: sum(|day| day.command),
-            session: sum(|day| day.session),
-            tool: sum(|day| day.tool),
-            token: sum(|day| day.token),
-        };
+        let all = days.values().fold(OnDay::default(), OnDay::merge);
+        let events =
+            EventCounts { command: all.command, session: all.session, tool: all.tool, token: all.token };
         let (installs, mut by_day) = installs(view, scope)?;
         for totals in &past {
             by_day[(totals.day - scope.range.from) as usize] = totals.active_day;
@@ -256,12 +248,14 @@ impl Summary {
             DayCounts::new(date, installs, &on)
         };
         let days = scope.range.days().zip(by_day).map(day).collect();
-        Ok(Self { events, installs, commands, tools, models, sessions, ingest, days, others })
+        let totals = Totals::new(&all);
+        Ok(Self { totals, events, installs, commands, tools, models, sessions, ingest, days, others })
     }
 
     fn tables(&self) -> Vec<Table> {
-        let [events, installs, commands, tools, models, sessions, ingest, days, others] = &TABLES;
+        let [totals, events, installs, commands, tools, models, sessions, ingest, days, others] = &TABLES;
         vec![
+            totals.fill([&self.totals]),
             events.fill([&self.events]),
             installs.fill([&self.installs]),
             commands.fill(&self.commands),
@@ -285,15 +279,22 @@ fn commands(view: &mut dyn View, scope: &Scope, days: &mut Days) -> Result<Vec<C
         on.command_failures += calls.failures;
         by_action.entry(name(&group.keys[1])).or_default().merge(&calls);
     }
-    let row = |(action, calls): (_, Calls)| Command { action, calls: calls.calls, failures: calls.failures };
+    let row = |(action, Calls { calls, failures, .. }): (_, Calls)| {
+        let failure_rate = Quotient::of(failures, calls);
+        Command { action, calls, failures, failure_rate }
+    };
     let mut rows: Vec<Command> = by_action.into_iter().map(row).collect();
     most_first(&mut rows, |row| (row.calls, Arc::clone(&row.action)));
     Ok(rows)
 }
 
 fn tools(view: &mut dyn View, scope: &Scope, days: &mut Days) -> Result<Vec<Tool>, StoreError> {
-    for group in view.groups(&scope.of(Subject::Tool).by([Key::Day]))? {
-        days.entry(day(&group.keys[0])).or_default().tool += group.count;
+    for group in view.groups(&scope.of(Subject::Tool).by([Key::Day, Key::Outcome, Key::Success]))? {
+        let mut calls = Calls::default();
+        calls.add_tool(&group.keys[1], &group.keys[2], &group);
+        let on = days.entry(day(&group.keys[0])).or_default();
+        on.tool += calls.calls;
+        on.tool_failures += calls.failures;
     }
     let keys = [Key::Tool, Key::ToolKind, Key::Outcome, Key::Success];
     let mut by_tool: BTreeMap<(Arc<str>, Arc<str>), Calls> = BTreeMap::new();
@@ -301,9 +302,11 @@ fn tools(view: &mut dyn View, scope: &Scope, days: &mut Days) -> Result<Vec<Tool
         let [tool, kind, outcome, success] = &group.keys[..] else { continue };
         by_tool.entry((name(tool), name(kind))).or_default().add_tool(outcome, success, &group);
     }
-    let row = |((tool_name, tool_kind), calls): ((Arc<str>, Arc<str>), Calls)| {
-        let [p50_ms, p95_ms, p99_ms] = calls.percentiles();
-        Tool { tool_name, tool_kind, calls: calls.calls, failures: calls.failures, p50_ms, p95_ms, p99_ms }
+    let row = |((tool_name, tool_kind), of): ((Arc<str>, Arc<str>), Calls)| {
+        let [p50_ms, p95_ms, p99_ms] = of.percentiles();
+        let Calls { calls, failures, .. } = of;
+        let failure_rate = Quotient::of(failures, calls);
+        Tool { tool_name, tool_kind, calls, failures, failure_rate, p50_ms, p95_ms, p99_ms }
     };
     let mut rows: Vec<Tool> = by_tool.into_iter().map(row).collect();
     most_first(&mut rows, |row| (row.calls, (Arc::clone(&row.tool_name), Arc::clone(&row.tool_kind))));
@@ -325,7 +328,8 @@ fn models(view: &mut dyn View, scope: &Scope, days: &mut Days) -> Result<Vec<Mod
     for group in view.groups(&question)? {
         let on = days.entry(day(&group.keys[0])).or_default();
         on.token += group.count;
-        on.tokens = on.tokens.saturating_add(group.sums[0]).saturating_add(group.sums[1]);
+        on.input_tokens = on.input_tokens.saturating_add(group.sums[0]);
+        on.output_tokens = on.output_tokens.saturating_add(group.sums[1]);
         on.cost_nano = on.cost_nano.saturating_add(group.sums[2]);
         on.priced += group.sums[3];
         let model = by_model.entry((name(&group.keys[1]), name(&group.keys[2]))).or_default();
@@ -444,6 +448,25 @@ impl Ingest {
     }
 }
 
+impl Totals {
+    fn new(all: &OnDay) -> Self {
+        Self {
+            events: all.command + all.session + all.tool + all.token,
+            commands: all.command,
+            command_failures: all.command_failures,
+            command_failure_rate: Quotient::of(all.command_failures, all.command),
+            tool_calls: all.tool,
+            tool_failures: all.tool_failures,
+            tool_failure_rate: Quotient::of(all.tool_failures, all.tool),
+            input_tokens: all.input_tokens,
+            output_tokens: all.output_tokens,
+            tokens: all.tokens(),
+            cost: all.cost(),
+            unpriced_calls: all.token - all.priced,
+        }
+    }
+}
+
 impl DayCounts {
     fn new(date: i64, installs: u64, on: &OnDay) -> Self {
         Self {
@@ -456,8 +479,8 @@ impl DayCounts {
             command_failures: on.command_failures,
             command_failure_rate: Quotient::of(on.command_failures, on.command),
             sessions_started: on.started,
-            tokens: on.tokens,
-            cost: Dollars((on.priced > 0).then_some(on.cost_nano)),
+            tokens: on.tokens(),
+            cost: on.cost(),
         }
     }
 }

@@ -99,6 +99,11 @@ impl TableSpec {
         Table { spec: self, rows: rows.into_iter().map(Row::data).collect(), previous: None }
     }
 
+    /// The place of a column.
+    pub(crate) fn column(&self, name: &str) -> Option<usize> {
+        self.columns.iter().position(|column| column.name == name)
+    }
+
     /// The columns that are compared.
     pub(crate) fn compared(&self) -> &'static [Column] {
         match self.shape {
@@ -162,6 +167,12 @@ impl Table {
             previous.push(row);
         }
         previous
+    }
+
+    /// The value in a row of the previous range, where the column is compared.
+    pub(crate) fn before(&self, row: usize, column: usize) -> Option<&Datum> {
+        let first = self.spec.columns.len() - self.spec.compared().len();
+        self.previous.as_ref()?.get(row)?.get(column.checked_sub(first)?)
     }
 
     /// The names of all flat columns: the table's own, and `previous_…` and `change_…` when compared.

@@ -21,9 +21,10 @@ pub(crate) static VIEW: ViewSpec = ViewSpec {
     ask: |view, scope| ask(view, scope),
 };
 
-static TABLES: [TableSpec; 6] = [
+static TABLES: [TableSpec; 7] = [
     TableSpec::new::<Totals>("totals", Shape::Object, "All tool calls together."),
     TableSpec::new::<Tool>("tools", Shape::List, "Tools, most used first."),
+    TableSpec::new::<Part>("kinds", Shape::List, "The calls by kind of tool, most used first."),
     TableSpec::new::<Failure>("errors", Shape::List, "Why calls failed, the most frequent first."),
     TableSpec::new::<OnDay>("days", Shape::Series, "Each day of the range."),
     TableSpec::new::<Part>("versions", Shape::List, "The calls by version, most used first.")
@@ -106,9 +107,9 @@ rows! {
         cancelled: u64,
     }
 
-    /// Calls of one version or agent.
+    /// Calls of one kind, version or agent.
     struct Part[1] {
-        /// The version or the agent.
+        /// The kind, the version or the agent.
         name: Arc<str>,
         /// How often it was called.
         calls: u64,
@@ -128,16 +129,18 @@ rows! {
 type ToolKey = (Arc<str>, Arc<str>);
 
 fn ask(view: &mut dyn View, scope: &Scope) -> Result<Vec<Table>, StoreError> {
-    let [totals_spec, tools_spec, errors_spec, days_spec, versions_spec, agents_spec] = &TABLES;
+    let [totals_spec, tools_spec, kinds_spec, errors_spec, days_spec, versions_spec, agents_spec] = &TABLES;
     let mut by_tool = ends(view, scope)?;
     let whole = only(view.groups(&scope.of(Subject::Tool).with_installs())?);
     let (mut totals, mut errors, mut tools) = (Calls::default(), Tally::new(), Vec::new());
+    let mut by_kind: BTreeMap<Arc<str>, Calls> = BTreeMap::new();
     let by_installs = scope.of(Subject::Tool).by([Key::Tool, Key::ToolKind]).with_installs().with_durations();
     for group in view.groups(&by_installs)? {
         let key = (name(&group.keys[0]), name(&group.keys[1]));
         let (mut calls, tool_errors) = by_tool.remove(&key).unwrap_or_default();
         calls.durations = group.durations;
         totals.merge(&calls);
+        by_kind.entry(Arc::clone(&key.1)).or_default().merge(&calls);
         for (error, count) in &tool_errors {
             *errors.entry(Arc::clone(error)).or_default() += count;
         }
@@ -150,6 +153,7 @@ fn ask(view: &mut dyn View, scope: &Scope) -> Result<Vec<Table>, StoreError> {
     let mut tables = vec![
         totals_spec.fill([&Totals::new(whole.installs, &totals)]),
         tools_spec.fill(&tools),
+        kinds_spec.fill(&Part::most_used(by_kind)),
         errors_spec.fill(&errors),
         days_spec.fill(&days(view, scope)?),
     ];
@@ -194,14 +198,21 @@ fn parts(view: &mut dyn View, scope: &Scope, key: Key) -> Result<Vec<Part>, Stor
         let calls = by_part.entry(name(&group.keys[0])).or_default();
         calls.add_tool(&group.keys[1], &group.keys[2], &group);
     }
-    let row = |(name, of): (Arc<str>, Calls)| {
-        let [p50_ms, p95_ms, p99_ms] = of.percentiles();
-        let Calls { calls, failures, .. } = of;
-        Part { name, calls, failures, failure_rate: Quotient::of(failures, calls), p50_ms, p95_ms, p99_ms }
-    };
-    let mut rows: Vec<Part> = by_part.into_iter().map(row).collect();
-    most_first(&mut rows, |row| (row.calls, Arc::clone(&row.name)));
-    Ok(rows)
+    Ok(Part::most_used(by_part))
+}
+
+impl Part {
+    fn most_used(parts: BTreeMap<Arc<str>, Calls>) -> Vec<Self> {
+        let row = |(name, of): (Arc<str>, Calls)| {
+            let [p50_ms, p95_ms, p99_ms] = of.percentiles();
+            let Calls { calls, failures, .. } = of;
+            let failure_rate = Quotient::of(failures, calls);
+            Self { name, calls, failures, failure_rate, p50_ms, p95_ms, p99_ms }
+        };
+        let mut rows: Vec<Self> = parts.into_iter().map(row).collect();
+        most_first(&mut rows, |row| (row.calls, Arc::clone(&row.name)));
+        rows
+    }
 }
 
 impl Totals {

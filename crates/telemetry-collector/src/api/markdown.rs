@@ -63,8 +63,16 @@ fn endpoint(page: &mut String, path: &str, description: &Description) {
         let _ = writeln!(page, "{sentence}");
     }
     let statuses: Vec<String> = description.refusals.iter().map(u16::to_string).collect();
+    if let Some((media_type, _)) = &description.body {
+        let _ = writeln!(page, "Takes `{media_type}`.");
+    }
+    if let Some(leads) = description.leads {
+        let _ = writeln!(page, "Leads {leads} (303).");
+    }
     let types: Vec<String> = description.answers.iter().map(|(name, _)| format!("`{name}`")).collect();
-    let _ = writeln!(page, "Answers {}; refuses with {}.", types.join(", "), statuses.join(", "));
+    let answers = if types.is_empty() { String::new() } else { format!("Answers {}; ", types.join(", ")) };
+    let refuses = if types.is_empty() { "Refuses" } else { "refuses" };
+    let _ = writeln!(page, "{answers}{refuses} with {}.", statuses.join(", "));
     if description.params.is_empty() {
         return;
     }

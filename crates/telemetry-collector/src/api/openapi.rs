@@ -10,7 +10,8 @@ pub(crate) fn document() -> Value {
     let mut paths = Map::new();
     for Endpoint { path, operation } in endpoints() {
         if let Some(description) = operation.describe() {
-            paths.insert(path, json!({ (description.method): of(&description) }));
+            let methods = paths.entry(path).or_insert_with(|| json!({}));
+            methods[description.method] = of(&description);
         }
     }
     let mut schemas: Map<String, Value> =
@@ -41,7 +42,14 @@ fn of(description: &Description) -> Value {
         .map(|(media_type, schema)| ((*media_type).to_owned(), json!({ "schema": schema })))
         .collect::<Map<_, _>>();
     let mut responses = Map::new();
-    responses.insert("200".to_owned(), json!({ "description": description.about, "content": content }));
+    if !content.is_empty() {
+        responses.insert("200".to_owned(), json!({ "description": description.about, "content": content }));
+    }
+    if let Some(leads) = description.leads {
+        let location = json!({ "Location": { "required": true, "schema": schema::text() } });
+        let about = format!("Leads {leads}.");
+        responses.insert("303".to_owned(), json!({ "description": about, "headers": location }));
+    }
     for status in &description.refusals {
         let name = refusal_name(*status);
         responses.insert(status.to_string(), json!({ "$ref": format!("#/components/responses/{name}") }));
@@ -55,9 +63,9 @@ fn of(description: &Description) -> Value {
     if !description.details.is_empty() {
         operation["description"] = description.details.join("\n").into();
     }
-    if let Some(body) = &description.body {
+    if let Some((media_type, schema)) = &description.body {
         operation["requestBody"] =
-            json!({ "required": true, "content": { "application/json": { "schema": body } } });
+            json!({ "required": true, "content": { (*media_type): { "schema": schema } } });
     }
     operation
 }

@@ -53,9 +53,9 @@ impl TargetArgs {
         }
         let mut intake =
             Intake::open(&self.data, self.catalogues()?, self.min_free).map_err(|error| error.to_string())?;
-        let taken = intake.take_all(requests, new_id, tell).map_err(|error| error.to_string());
-        intake.close();
-        taken
+        let taken = intake.take_all(requests, new_id, tell);
+        let closed = intake.close();
+        taken.and(closed).map_err(|error| error.to_string())
     }
 
     fn catalogues(&self) -> Result<Catalogues, String> {

@@ -1,5 +1,6 @@
 //! Numbers for reading, each with its exact value beside it.
 
+use crate::answer::datum::{Datum, Form};
 use crate::store::UnixMs;
 
 /// A number as a person reads it, and exactly.
@@ -12,6 +13,11 @@ pub(crate) struct Shown {
 impl Shown {
     fn new(text: impl Into<String>, exact: impl Into<String>) -> Self {
         Self { text: text.into(), exact: exact.into() }
+    }
+
+    /// Whether the exact value tells something that the text does not.
+    pub(crate) fn says_more(&self) -> bool {
+        !self.exact.is_empty() && self.exact != self.text
     }
 }
 
@@ -67,18 +73,93 @@ pub(crate) fn dollars(nano: u64) -> Shown {
     Shown::new(text, exact)
 }
 
-/// `4.2 %` of a whole; a dash when there is no whole.
-pub(crate) fn share(part: u64, whole: u64) -> Shown {
-    let exact = format!("{} of {}", grouped(part), grouped(whole));
-    let percent = 100.0 * part as f64 / whole as f64;
-    let text = match (part, whole) {
-        (_, 0) => "–".to_owned(),
-        (0, _) => "0 %".to_owned(),
-        _ if percent < 0.1 => "< 0.1 %".to_owned(),
-        _ if part == whole => "100 %".to_owned(),
-        _ => format!("{:.1} %", percent.min(99.9)),
+/// `4.2 %`; what is not all or nothing does not look like it.
+pub(crate) fn percent(share: f64) -> Shown {
+    let percent = 100.0 * share;
+    let text = match share.abs() {
+        0.0 => "0 %".to_owned(),
+        1.0 => format!("{percent:.0} %"),
+        part if part < 0.001 => "< 0.1 %".to_owned(),
+        part if part < 1.0 => format!("{:.1} %", percent.clamp(-99.9, 99.9)),
+        _ => format!("{percent:.0} %"),
     };
-    Shown::new(text, exact)
+    Shown::new(text, format!("{} %", decimal(percent, 4)))
+}
+
+/// `3.2`.
+fn mean(number: f64) -> Shown {
+    Shown::new(decimal(number, if number < 10.0 { 2 } else { 1 }), decimal(number, 6))
+}
+
+/// A number with at most some decimals, and no more than it needs.
+pub(crate) fn decimal(number: f64, decimals: usize) -> String {
+    let text = format!("{number:.decimals$}");
+    match text.contains('.') {
+        true => text.trim_end_matches('0').trim_end_matches('.').to_owned(),
+        false => text,
+    }
+}
+
+/// Columns of texts that may have nothing to say; in others an event should have said something.
+const NOT_MEANT: [&str; 3] = ["code", "property", "version"];
+
+/// A value of a column: what it is follows from its form and from the ending of the column's name.
+pub(crate) fn value(column: &str, datum: &Datum) -> Shown {
+    match datum {
+        Datum::Null => Shown::new("–", "nothing to tell from"),
+        Datum::Text(text) if text.is_empty() && NOT_MEANT.contains(&column) => {
+            Shown::new("–", "none is meant")
+        }
+        Datum::Text(text) if text.is_empty() => Shown::new("not said", "the events do not say"),
+        Datum::Text(text) => Shown::new(text.as_ref(), ""),
+        Datum::Date(_) => Shown::new(datum.text(), ""),
+        Datum::Count(number) if is_duration(column) => duration(*number),
+        Datum::Count(number) => count(*number),
+        Datum::Dollars(nano) => dollars(u64::try_from(*nano).unwrap_or_default()),
+        Datum::Quotient(number) if is_share(column) => percent(*number),
+        Datum::Quotient(number) => mean(*number),
+        Datum::Change(_) | Datum::Tally(_) => Shown::new(datum.text(), ""),
+    }
+}
+
+/// The value of a column that stands at an axis.
+pub(crate) fn tick(column: &str, form: Form, number: f64) -> String {
+    match form {
+        Form::Dollars if number > 0.0 && number < 1.0 => format!("${}", decimal(number, 4)),
+        Form::Dollars => format!("${}", short(number)),
+        Form::Quotient if is_share(column) => format!("{} %", decimal(100.0 * number, 2)),
+        Form::Quotient => decimal(number, 2),
+        _ if is_duration(column) => duration(number.round() as u64).text,
+        _ => short(number),
+    }
+}
+
+/// `12 k`, `3.5 M`.
+fn short(number: f64) -> String {
+    let units = [(1e12, " T"), (1e9, " G"), (1e6, " M"), (1e4, " k")];
+    match units.into_iter().find(|(unit, _)| number >= *unit) {
+        // From ten thousand on in thousands.
+        Some((unit, name)) => format!("{}{name}", decimal(number / if unit == 1e4 { 1e3 } else { unit }, 2)),
+        None => decimal(number, 2),
+    }
+}
+
+/// What a number of this column is called in the data of a chart.
+pub(crate) fn unit(column: &str, form: Form) -> &'static str {
+    match form {
+        Form::Dollars => "usd",
+        Form::Quotient if is_share(column) => "share",
+        _ if is_duration(column) => "ms",
+        _ => "count",
+    }
+}
+
+fn is_duration(column: &str) -> bool {
+    column.ends_with("_ms")
+}
+
+fn is_share(column: &str) -> bool {
+    column.ends_with("rate") || column.ends_with("share")
 }
 
 /// A time of day in UTC, and the whole moment.
@@ -123,10 +204,23 @@ mod tests {
 
     #[test]
     fn a_share_is_not_rounded_to_all_or_nothing() {
-        let shares = [(0, 0), (0, 9), (1, 100_000), (1, 3), (99_999, 100_000), (3, 3)];
-        assert_eq!(
-            texts(|(part, whole)| share(part, whole), shares),
-            ["–", "0 %", "< 0.1 %", "33.3 %", "99.9 %", "100 %"]
-        );
+        let shares = [0.0, 0.000_01, 1.0 / 3.0, 0.99999, 1.0];
+        assert_eq!(texts(percent, shares), ["0 %", "< 0.1 %", "33.3 %", "99.9 %", "100 %"]);
+        assert_eq!(percent(1.0 / 3.0).exact, "33.3333 %");
+    }
+
+    #[test]
+    fn a_column_says_how_its_numbers_read() {
+        let shown = |column, datum| value(column, &datum).text;
+        assert_eq!(shown("p95_ms", Datum::Count(1500)), "1.5 s");
+        assert_eq!(shown("calls", Datum::Count(1500)), "1,500");
+        assert_eq!(shown("failure_rate", Datum::Quotient(0.25)), "25.0 %");
+        assert_eq!(shown("turns_per_session", Datum::Quotient(2.5)), "2.5");
+        assert_eq!(shown("p95_ms", Datum::Null), "–");
+        assert_eq!(shown("name", Datum::Text("".into())), "not said");
+        let ticks = [0.0, 50.0, 2500.0, 20_000.0, 2_500_000.0].map(|n| tick("calls", Form::Count, n));
+        assert_eq!(ticks, ["0", "50", "2500", "20 k", "2.5 M"]);
+        assert_eq!(tick("failure_rate", Form::Quotient, 0.05), "5 %");
+        assert_eq!(tick("cost", Form::Dollars, 0.05), "$0.05");
     }
 }

@@ -2,23 +2,29 @@
 //!
 //! A page from elsewhere can make a browser send requests here. Two checks keep it out: the request must be addressed
 //! to a name that only this collector has (a rebound DNS name is not one), and if it names an origin, that must be this
-//! server itself. There are no CORS headers, so nothing can be read across origins either.
-//! Then ingest may need a key, and everything else but [`PUBLIC`] the admin's token.
+//! server itself. There are no CORS headers, so nothing can be read across origins either. What changes something for a
+//! browser must even say that it comes from a page of ours.
+//! Then ingest may need a key, and everything else but [`PUBLIC`] the admin's token, or the session of a browser that
+//! has shown it. A session is good for reading and nothing else.
 
+use std::convert::Infallible;
 use std::time::Duration;
 
-use axum::extract::{Request, State};
-use axum::http::{HeaderName, HeaderValue, StatusCode, header};
+use axum::extract::{FromRequestParts, Request, State};
+use axum::http::request::Parts;
+use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header};
 use axum::middleware::Next;
-use axum::response::{IntoResponse, Response};
+use axum::response::{IntoResponse, Redirect, Response};
 
 use super::error::ApiError;
-use crate::access::{Doors, Shown};
+use crate::access::{Doors, LocalPath, SessionKey, Shown, cookie};
+use crate::api::{ASSETS_FOLDER, COLLECTED_PATH, LOGIN_PATH, LOGOUT_PATH};
 use crate::app::App;
 use crate::catalogue::TRACK_PATH;
 
-/// What anybody may read: that the collector lives, and what it takes.
-const PUBLIC: [&str; 3] = ["/healthz", "/readyz", "/api/v1/catalogue"];
+/// What anybody may see: that the collector lives, what it takes, and the way in; and [`ASSETS_FOLDER`].
+const PUBLIC: [&str; 6] =
+    ["/healthz", "/readyz", "/api/v1/catalogue", COLLECTED_PATH, LOGIN_PATH, LOGOUT_PATH];
 /// How long somebody who showed a wrong secret waits for the answer.
 const WRONG_WAIT: Duration = Duration::from_millis(500);
 
@@ -29,7 +35,8 @@ const HEADERS: [(HeaderName, &str); 7] = [
          base-uri 'none'; form-action 'self'; frame-ancestors 'none'",
     ),
     (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
-    (header::REFERRER_POLICY, "no-referrer"),
+    // With `no-referrer`, browsers would not tell us that our own forms are ours.
+    (header::REFERRER_POLICY, "same-origin"),
     (header::X_FRAME_OPTIONS, "DENY"),
     (header::CACHE_CONTROL, "no-store"),
     (HeaderName::from_static("cross-origin-opener-policy"), "same-origin"),
@@ -39,12 +46,40 @@ const HEADERS: [(HeaderName, &str); 7] = [
 const INGEST_HEADERS: [(HeaderName, &str); 2] =
     [(header::X_CONTENT_TYPE_OPTIONS, "nosniff"), (header::CACHE_CONTROL, "no-store")];
 
+/// Who sent a request, as far as the page needs to know.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Visitor {
+    /// The session that the browser is in.
+    pub(crate) session: Option<SessionKey>,
+}
+
+impl Visitor {
+    /// Whether there is anything to leave.
+    pub(crate) fn can_log_out(self) -> bool {
+        self.session.is_some()
+    }
+}
+
+impl<S: Send + Sync> FromRequestParts<S> for Visitor {
+    type Rejection = Infallible;
+
+    async fn from_request_parts(parts: &mut Parts, _state: &S) -> Result<Self, Infallible> {
+        Ok(parts.extensions.get().copied().unwrap_or_default())
+    }
+}
+
 /// Lets in who may come in, and sets the security headers.
-pub(crate) async fn guard(State(app): State<App>, request: Request, next: Next) -> Response {
+pub(crate) async fn guard(State(app): State<App>, mut request: Request, next: Next) -> Response {
     let headers: &[_] = if request.uri().path() == TRACK_PATH { &INGEST_HEADERS } else { &HEADERS };
     let mut response = match admit(&app, &request) {
-        Ok(()) => next.run(request).await,
-        Err(refusal) => refusal.answer(&app).await.closing().into_response(),
+        Ok(visitor) => {
+            request.extensions_mut().insert(visitor);
+            next.run(request).await
+        }
+        Err(Refusal::LogIn(next)) => Redirect::to(&next.after(LOGIN_PATH)).into_response(),
+        Err(Refusal::Error { error, is_guess }) => {
+            refuse(&app, error, is_guess).await.closing().into_response()
+        }
     };
     for (name, value) in headers {
         response.headers_mut().entry(name.clone()).or_insert(HeaderValue::from_static(value));
@@ -52,22 +87,63 @@ pub(crate) async fn guard(State(app): State<App>, request: Request, next: Next) 
     response
 }
 
-fn admit(app: &App, request: &Request) -> Result<(), Refusal> {
+fn admit(app: &App, request: &Request) -> Result<Visitor, Refusal> {
     check_host_and_origin(&app.doors, request)?;
-    let shown = |name: HeaderName| request.headers().get(name).map(HeaderValue::as_bytes);
+    let headers = request.headers();
+    let shown = |name: HeaderName| headers.get(name).map(HeaderValue::as_bytes);
     let path = request.uri().path();
     if path == TRACK_PATH {
         let (judged, key) = app.doors.ingest(shown(HeaderName::from_static("x-api-key")));
         settle(judged, "a key is needed as x-api-key")?;
-        return app.doors.take(key, app.now_ms()).map_err(|seconds| too_many(seconds).into());
+        app.doors.take(key, app.now_ms()).map_err(too_many)?;
+        return Ok(Visitor::default());
     }
-    if PUBLIC.contains(&path) {
-        return Ok(());
+    if request.method() == Method::POST && [LOGIN_PATH, LOGOUT_PATH].contains(&path) {
+        check_comes_from_our_page(headers)?;
     }
-    settle(
-        app.doors.admin(shown(header::AUTHORIZATION)),
-        "the admin's token is needed as Authorization: Bearer",
-    )
+    let visitor = Visitor { session: session(app, headers) };
+    if PUBLIC.contains(&path) || path.starts_with(ASSETS_FOLDER) {
+        return Ok(visitor);
+    }
+    let only_reads = matches!(*request.method(), Method::GET | Method::HEAD);
+    match app.doors.admin(shown(header::AUTHORIZATION)) {
+        Shown::Missing if only_reads && visitor.session.is_some() => Ok(visitor),
+        Shown::Missing if only_reads && is_for_a_person(headers) => {
+            let wanted = request.uri().path_and_query().map_or("/", |wanted| wanted.as_str());
+            Err(Refusal::LogIn(LocalPath::or_front(wanted)))
+        }
+        judged => {
+            settle(judged, "the admin's token is needed as Authorization: Bearer")?;
+            Ok(visitor)
+        }
+    }
+}
+
+fn session(app: &App, headers: &HeaderMap) -> Option<SessionKey> {
+    let cookies = headers.get_all(header::COOKIE).iter().filter_map(|cookies| cookies.to_str().ok());
+    cookies.flat_map(cookie::ids).find_map(|id| app.doors.sessions.using(id, app.now_ms()))
+}
+
+/// Whether a page is asked for; programs ask for JSON or for anything.
+pub(crate) fn is_for_a_person(headers: &HeaderMap) -> bool {
+    let accepted = headers.get_all(header::ACCEPT).iter().filter_map(|accepted| accepted.to_str().ok());
+    accepted
+        .flat_map(|accepted| accepted.split(','))
+        .any(|range| range.split(';').next().unwrap_or_default().trim().eq_ignore_ascii_case("text/html"))
+}
+
+/// Where a browser says that a request comes from; older ones, and plain HTTP, say nothing.
+pub(crate) fn fetch_site(headers: &HeaderMap) -> Option<&[u8]> {
+    headers.get("sec-fetch-site").map(HeaderValue::as_bytes)
+}
+
+/// A browser always says where a form comes from; that an origin is ours was checked before.
+fn check_comes_from_our_page(headers: &HeaderMap) -> Result<(), ApiError> {
+    let is_ours = match fetch_site(headers) {
+        Some(site) if site != b"none" => site == b"same-origin",
+        _ => headers.contains_key(header::ORIGIN),
+    };
+    if is_ours { Ok(()) } else { Err(foreign_origin("only the collector's own pages may send this")) }
 }
 
 fn settle(judged: Shown, needed: &'static str) -> Result<(), Refusal> {
@@ -75,35 +151,41 @@ fn settle(judged: Shown, needed: &'static str) -> Result<(), Refusal> {
     match judged {
         Shown::Right => Ok(()),
         Shown::Missing => Err(unauthorized().into()),
-        Shown::Wrong => Err(Refusal { error: unauthorized(), is_guess: true }),
+        Shown::Wrong => Err(Refusal::Error { error: unauthorized(), is_guess: true }),
     }
 }
 
 /// Why somebody is not let in.
-struct Refusal {
-    error: ApiError,
-    is_guess: bool,
+enum Refusal {
+    Error {
+        error: ApiError,
+        is_guess: bool,
+    },
+    /// Somebody at a browser, who can.
+    LogIn(LocalPath),
 }
 
 impl From<ApiError> for Refusal {
     fn from(error: ApiError) -> Self {
-        Self { error, is_guess: false }
+        Self::Error { error, is_guess: false }
     }
 }
 
-impl Refusal {
-    /// Whoever guesses has to wait, and few can guess at a time; right secrets are not held up by that.
-    async fn answer(self, app: &App) -> ApiError {
-        if self.is_guess {
-            let Ok(_permit) = app.guesses.try_acquire() else { return too_many(1) };
-            tokio::time::sleep(WRONG_WAIT).await;
-        }
-        self.error
+/// Whoever guesses has to wait, and few can guess at a time; right secrets are not held up by that.
+async fn refuse(app: &App, error: ApiError, is_guess: bool) -> ApiError {
+    if is_guess {
+        let Ok(_permit) = app.guesses.try_acquire() else { return too_many(1) };
+        tokio::time::sleep(WRONG_WAIT).await;
     }
+    error
 }
 
 fn too_many(seconds: u64) -> ApiError {
     ApiError::too_many_requests("more requests than are taken in this time", Duration::from_secs(seconds))
+}
+
+fn foreign_origin(message: &str) -> ApiError {
+    ApiError::new(StatusCode::FORBIDDEN, "foreign_origin", message)
 }
 
 fn check_host_and_origin(doors: &Doors, request: &Request) -> Result<(), ApiError> {
@@ -129,6 +211,6 @@ fn check_host_and_origin(doors: &Doors, request: &Request) -> Result<(), ApiErro
     if request.headers().get_all(header::ORIGIN).iter().all(own) {
         Ok(())
     } else {
-        Err(ApiError::new(StatusCode::FORBIDDEN, "foreign_origin", "pages of other origins are not let in"))
+        Err(foreign_origin("pages of other origins are not let in"))
     }
 }

@@ -1,14 +1,12 @@
-//! The page's style, script and icon, compiled in; nothing is loaded from anywhere else.
+//! What pages load: style, scripts, icon.
 
 use axum::http::{StatusCode, header};
 use axum::response::IntoResponse;
 
-pub(crate) async fn style() -> impl IntoResponse {
-    ([(header::CONTENT_TYPE, "text/css; charset=utf-8")], include_str!("../../assets/page.css"))
-}
+use crate::page::assets::Asset;
 
-pub(crate) async fn script() -> impl IntoResponse {
-    ([(header::CONTENT_TYPE, "text/javascript; charset=utf-8")], include_str!("../../assets/live.js"))
+pub(crate) fn file(asset: &'static Asset) -> impl IntoResponse {
+    ([(header::CONTENT_TYPE, asset.content_type)], asset.text)
 }
 
 /// The page brings its icon as a `data:` URL.

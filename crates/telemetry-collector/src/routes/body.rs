@@ -29,11 +29,9 @@ enum Coding {
 
 /// Reads a JSON body.
 pub(super) async fn read(headers: &HeaderMap, body: Body) -> Result<Bytes, ApiError> {
-    check_media_type(headers)?;
+    check_media_type(headers, "application/json", "the content type must be application/json")?;
     let coding = coding(headers)?;
-    let body = tokio::time::timeout(BODY_WAIT, collect(body)).await.map_err(|_| {
-        ApiError::new(StatusCode::REQUEST_TIMEOUT, "slow_body", "the body took more than 10 s").closing()
-    })??;
+    let body = in_time(body).await?;
     match coding {
         Coding::Identity => Ok(body),
         Coding::Gzip => unpack(GzDecoder::new(&body[..])),
@@ -41,13 +39,29 @@ pub(super) async fn read(headers: &HeaderMap, body: Body) -> Result<Bytes, ApiEr
     }
 }
 
-fn check_media_type(headers: &HeaderMap) -> Result<(), ApiError> {
+/// Reads what a browser sends for a form.
+pub(super) async fn read_form(headers: &HeaderMap, body: Body) -> Result<Bytes, ApiError> {
+    const FORM: &str = "application/x-www-form-urlencoded";
+    check_media_type(headers, FORM, "the content type must be application/x-www-form-urlencoded")?;
+    match coding(headers)? {
+        Coding::Identity => in_time(body).await,
+        Coding::Gzip | Coding::Deflate => Err(unsupported("a form is not packed")),
+    }
+}
+
+async fn in_time(body: Body) -> Result<Bytes, ApiError> {
+    tokio::time::timeout(BODY_WAIT, collect(body)).await.map_err(|_| {
+        ApiError::new(StatusCode::REQUEST_TIMEOUT, "slow_body", "the body took more than 10 s").closing()
+    })?
+}
+
+fn check_media_type(headers: &HeaderMap, expected: &str, otherwise: &str) -> Result<(), ApiError> {
     let content_type =
         headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
     let essence = content_type.split(';').next().unwrap_or_default().trim();
-    match essence.eq_ignore_ascii_case("application/json") {
+    match essence.eq_ignore_ascii_case(expected) {
         true => Ok(()),
-        false => Err(unsupported("the content type must be application/json")),
+        false => Err(unsupported(otherwise)),
     }
 }
 

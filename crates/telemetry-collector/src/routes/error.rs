@@ -6,7 +6,7 @@
 use std::time::Duration;
 
 use axum::http::{HeaderValue, StatusCode, header};
-use axum::response::{IntoResponse, Response};
+use axum::response::{Html, IntoResponse, Response};
 use serde_json::json;
 use uuid::Uuid;
 
@@ -65,6 +65,17 @@ impl ApiError {
 
     pub(crate) fn message(&self) -> &str {
         &self.message
+    }
+
+    /// The same refusal as for programs, to be read by a person.
+    pub(crate) fn into_page(self, page: String) -> Response {
+        let (mut parts, _) = self.into_response().into_parts();
+        parts.headers.remove(header::CONTENT_TYPE);
+        parts.headers.remove(header::CONTENT_LENGTH);
+        let mut response = Html(page).into_response();
+        *response.status_mut() = parts.status;
+        response.headers_mut().extend(parts.headers);
+        response
     }
 
     /// Ends the connection after the answer: the rest of the request was not read.

@@ -1,62 +1,95 @@
-//! `GET /?from=&to=`: the page.
+//! The pages: `GET /`, `/commands`, `/tools`, `/tools/NAME` and so on, `/live`, `/collected`.
 
 use askama::Template;
-use axum::extract::State;
+use axum::extract::{Path, State};
 use axum::http::{HeaderMap, header};
 use axum::response::{Html, IntoResponse, Response};
 
+use super::access::Visitor;
 use super::error::ApiError;
 use super::query::Params;
-use crate::answer::Scope;
-use crate::answer::range::Range;
-use crate::answer::summary::Summary;
 use crate::app::App;
-use crate::page::{LIVE_ROWS, Page, Problem};
-use crate::store;
-use crate::store::question::Filters;
+use crate::page::{self, Collected, LIVE_EVENTS, Live, PageSpec, Problem, Request, Sheet, TOOL};
+use crate::store::Page;
 
-pub(crate) async fn show(
-    State(app): State<App>,
+type Given = Result<Params, ApiError>;
+
+pub(crate) async fn view(
+    app: App,
+    visitor: Visitor,
     headers: HeaderMap,
-    params: Result<Params, ApiError>,
-) -> Result<Html<String>, Response> {
-    // Let in by the guard, so it is a loopback name.
-    let host = headers.get(header::HOST).and_then(|host| host.to_str().ok()).unwrap_or_default();
-    let page = match params {
-        Ok(params) => lay_out(&app, params, host).await,
-        Err(error) => Err(error),
+    params: Given,
+    spec: &'static PageSpec,
+) -> Response {
+    for_people(sheet(&app, visitor, &headers, params, spec, None).await)
+}
+
+/// `GET /tools/NAME`; a name may hold slashes.
+pub(crate) async fn tool(
+    State(app): State<App>,
+    Path(name): Path<String>,
+    visitor: Visitor,
+    headers: HeaderMap,
+    params: Given,
+) -> Response {
+    for_people(sheet(&app, visitor, &headers, params, &TOOL, Some(name)).await)
+}
+
+pub(crate) async fn live(State(app): State<App>, visitor: Visitor, params: Given) -> Response {
+    let page = async {
+        let (now_ms, params) = (app.now_ms(), params?);
+        let state = params.state("live", now_ms)?;
+        let read = app
+            .read(|view| Ok((view.events(Page::Last { limit: LIVE_EVENTS })?, page::filter_values(view)?)));
+        let (newest, values) = read.await?;
+        let mut page = Live::new(&newest, &state, &values, now_ms);
+        page.layout.can_log_out = visitor.can_log_out();
+        rendered(&page)
     };
-    page.map(Html).map_err(problem)
+    for_people(page.await)
 }
 
-async fn lay_out(app: &App, params: Params, host: &str) -> Result<String, ApiError> {
-    // A form sends what was left empty, too.
-    let [from, to] =
-        params.take("the page", ["from", "to"])?.map(|date| date.filter(|date| !date.is_empty()));
+pub(crate) async fn collected(State(app): State<App>, visitor: Visitor, params: Given) -> Response {
+    let state = params.and_then(|params| params.state("collected", app.now_ms()));
+    for_people(state.and_then(|state| {
+        let mut page = Collected::new(app.catalogues.all(), &state);
+        page.layout.can_log_out = visitor.can_log_out();
+        rendered(&page)
+    }))
+}
+
+async fn sheet(
+    app: &App,
+    visitor: Visitor,
+    headers: &HeaderMap,
+    params: Given,
+    spec: &'static PageSpec,
+    tool: Option<String>,
+) -> Result<Html<String>, ApiError> {
+    // Let in by the guard, so it is one of our names.
+    let host = headers.get(header::HOST).and_then(|host| host.to_str().ok()).unwrap_or_default();
     let now_ms = app.now_ms();
-    let range = Range::parse(from.as_deref(), to.as_deref(), now_ms)?;
-    let scope = Scope { range, filters: Filters::default() };
-    let read = app.read(move |view| {
-        Ok((Summary::ask(view, &scope)?, view.events(store::Page::Last { limit: LIVE_ROWS })?))
-    });
-    let (summary, newest) = read.await?;
-    let page = Page::new(&summary, range, &newest, host, now_ms);
-    page.render().map_err(|error| ApiError::internal(error.to_string()))
+    let state = params?.state(spec.view, now_ms)?;
+    let request = Request { spec, state, tool, host: host.to_owned(), now_ms };
+    let asked = request.clone();
+    let found = app.read(move |view| asked.ask(view)).await?;
+    let mut page = Sheet::new(request, &found);
+    page.layout.can_log_out = visitor.can_log_out();
+    rendered(&page)
 }
 
-/// The same refusal as for programs, to be read by a person.
-fn problem(error: ApiError) -> Response {
-    let page = Problem { message: error.message() }.render();
-    let (mut parts, body) = error.into_response().into_parts();
-    match page {
-        Ok(page) => {
-            parts.headers.remove(header::CONTENT_TYPE);
-            parts.headers.remove(header::CONTENT_LENGTH);
-            let mut response = Html(page).into_response();
-            *response.status_mut() = parts.status;
-            response.headers_mut().extend(parts.headers);
-            response
-        }
-        Err(_) => Response::from_parts(parts, body),
+fn rendered(page: &impl Template) -> Result<Html<String>, ApiError> {
+    page.render().map(Html).map_err(|error| ApiError::internal(error.to_string()))
+}
+
+/// A page, or the same refusal as for programs, to be read by a person.
+fn for_people(page: Result<Html<String>, ApiError>) -> Response {
+    let error = match page {
+        Ok(page) => return page.into_response(),
+        Err(error) => error,
+    };
+    match Problem::new(error.message()).render() {
+        Ok(page) => error.into_page(page),
+        Err(_) => error.into_response(),
     }
 }

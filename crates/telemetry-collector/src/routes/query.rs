@@ -8,6 +8,7 @@ use super::format::Format;
 use crate::answer::range::Range;
 use crate::answer::table::TableSpec;
 use crate::answer::{FILTERS, FilterSpec, Scope, VIEWS, ViewSpec};
+use crate::page::State;
 use crate::store::UnixMs;
 use crate::store::question::Filters;
 
@@ -29,6 +30,11 @@ impl<S: Send + Sync> FromRequestParts<S> for Params {
 }
 
 impl Params {
+    /// The fields of a form, as its browser sends them.
+    pub(super) fn of_form(body: &[u8]) -> Self {
+        Self(form_urlencoded::parse(body).into_owned().collect())
+    }
+
     /// The values of `names`, in their order.
     ///
     /// `what` is the path's own name, for the person who gave a filter that it does not take.
@@ -52,9 +58,9 @@ impl Params {
         Ok(values)
     }
 
-    /// What is asked of a view.
-    pub(super) fn asked(self, view: &ViewSpec, now_ms: UnixMs) -> Result<Asked, ApiError> {
-        let mut filters: Vec<(&'static FilterSpec, Vec<String>)> = Vec::new();
+    /// The filters, each value once, and the other parameters.
+    fn filters(self) -> Result<(Chosen, Self), ApiError> {
+        let mut filters = Chosen::new();
         let mut rest = Vec::new();
         let mut count = 0;
         for (name, value) in self.0 {
@@ -64,9 +70,6 @@ impl Params {
             };
             if value.is_empty() {
                 continue;
-            }
-            if !view.serves.contains(&filter.key) {
-                return Err(ApiError::unservable(view.name, filter.name, view.limit));
             }
             count += 1;
             if count > MOST_VALUES {
@@ -78,13 +81,31 @@ impl Params {
                 None => filters.push((filter, vec![value])),
             }
         }
+        Ok((filters, Self(rest)))
+    }
+
+    /// The state of a page. A form sends what was left empty, too.
+    pub(super) fn state(self, page: &str, now_ms: UnixMs) -> Result<State, ApiError> {
+        let (filters, rest) = self.filters()?;
+        let given = rest.take(page, ["from", "to", "compare"])?;
+        let [from, to, compare] = given.map(|text| text.filter(|text| !text.is_empty()));
+        Ok(State {
+            range: Range::parse(from.as_deref(), to.as_deref(), now_ms)?,
+            has_days: from.is_some() || to.is_some(),
+            compare: compares(compare.as_deref())?,
+            filters,
+        })
+    }
+
+    /// What is asked of a view.
+    pub(super) fn asked(self, view: &ViewSpec, now_ms: UnixMs) -> Result<Asked, ApiError> {
+        let (filters, rest) = self.filters()?;
+        if let Some((filter, _)) = filters.iter().find(|(filter, _)| !view.serves.contains(&filter.key)) {
+            return Err(ApiError::unservable(view.name, filter.name, view.limit));
+        }
         let [from, to, compare, format, table] =
-            Self(rest).take(view.name, ["from", "to", "compare", "format", "table"])?;
-        let compare = match compare.as_deref() {
-            None => false,
-            Some("previous") => true,
-            Some(_) => return Err(ApiError::bad_query("compare must be previous")),
-        };
+            rest.take(view.name, ["from", "to", "compare", "format", "table"])?;
+        let compare = compares(compare.as_deref())?;
         let format = Format::parse(format.as_deref())?;
         Ok(Asked {
             scope: Scope {
@@ -101,6 +122,8 @@ impl Params {
     }
 }
 
+type Chosen = Vec<(&'static FilterSpec, Vec<String>)>;
+
 /// What is asked of a view.
 #[derive(Debug)]
 pub(super) struct Asked {
@@ -111,6 +134,15 @@ pub(super) struct Asked {
     pub(super) format: Format,
     /// For the flat formats.
     pub(super) table: &'static str,
+}
+
+/// Reads `compare`.
+fn compares(text: Option<&str>) -> Result<bool, ApiError> {
+    match text {
+        None => Ok(false),
+        Some("previous") => Ok(true),
+        Some(_) => Err(ApiError::bad_query("compare must be previous")),
+    }
 }
 
 fn table_of(view: &ViewSpec, name: Option<&str>, format: Format) -> Result<&'static str, ApiError> {

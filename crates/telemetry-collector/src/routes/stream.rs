@@ -3,6 +3,7 @@
 //! With a store that collectors share, these are the events that this one takes, and the rows are its own.
 //! Each event is `event: record` with the row as its id and the same JSON as in `/api/v1/events`.
 //! `after` or `Last-Event-ID` replays up to [`REPLAY`] stored rows first, so a reconnect misses nothing.
+//! A browser's tail ends with its session: with the first event that it may not see any more.
 //! A reader that is too slow, or was away for longer, gets `event: gap` with the number it missed; it never makes ingest wait.
 
 use std::convert::Infallible;
@@ -16,6 +17,7 @@ use axum::response::sse::{Event, KeepAlive};
 use futures_util::{Stream, StreamExt, stream};
 use tokio_stream::wrappers::BroadcastStream;
 
+use super::access::Visitor;
 use super::error::ApiError;
 use super::query::{Params, number};
 use crate::app::App;
@@ -27,6 +29,7 @@ const HEARTBEAT: Duration = Duration::from_secs(15);
 
 pub(crate) async fn tail(
     State(app): State<App>,
+    visitor: Visitor,
     headers: HeaderMap,
     params: Params,
 ) -> Result<Sse<impl Stream<Item = Result<Event, Infallible>>>, ApiError> {
@@ -53,10 +56,15 @@ pub(crate) async fn tail(
     let end = async move {
         let _ = ending.wait_for(|ending| *ending).await;
     };
-    let events = stream::iter(replay).chain(live).take_until(Box::pin(end)).map(move |event| {
-        let _permit = &permit;
-        Ok(event)
-    });
+    let is_let_in = move |_: &Event| {
+        let is_open = |session| app.doors.sessions.is_open(session, app.now_ms());
+        std::future::ready(visitor.session.is_none_or(is_open))
+    };
+    let events =
+        stream::iter(replay).chain(live).take_until(Box::pin(end)).take_while(is_let_in).map(move |event| {
+            let _permit = &permit;
+            Ok(event)
+        });
     Ok(Sse::new(events).keep_alive(KeepAlive::new().interval(HEARTBEAT)))
 }
 

@@ -38,6 +38,9 @@ static TOOLS: [(&Tool, u32); 8] = [
 ];
 const FAILURES: [(&str, u32); 6] =
     [("auth", 30), ("network", 22), ("rate_limited", 18), ("config", 14), ("server", 10), ("timeout", 6)];
+/// Commands that only show something.
+const QUICK: [(&str, u32); 4] =
+    [("version", 55), ("models", 20), ("sessions list", 15), ("debug config", 10)];
 const FLAGS: [(&str, u32); 5] =
     [("[]", 45), ("[\"exec\"]", 25), ("[\"yolo\"]", 14), ("[\"model\"]", 10), ("[\"debug\",\"json\"]", 6)];
 
@@ -52,13 +55,19 @@ pub(super) struct Run {
     pub(super) release: i64,
 }
 
-/// The requests of a run, and when the last event was recorded.
-pub(super) fn requests(run: Run, person: &Person, dice: &mut Dice) -> (Vec<Vec<u8>>, i64) {
+/// The requests of a run, and when the last event was recorded; adds to what its installation has `recorded`.
+pub(super) fn requests(
+    run: Run,
+    person: &Person,
+    recorded: &mut u64,
+    dice: &mut Dice,
+) -> (Vec<Vec<u8>>, i64) {
     let mut records = Records { person, release: run.release, dice, at_ms: run.begun_ms, done: Vec::new() };
     let failed = match records.dice.chance(0.12) {
-        // Somebody wanted to know the version, or the run ended before it began.
+        // Somebody wanted to know something, or the run ended before it began.
         true if records.dice.chance(0.6) => {
-            records.command("version", 4, None);
+            let action = records.dice.pick(&QUICK);
+            records.command(action, 4, None);
             None
         }
         true => Some(records.dice.pick(&FAILURES)),
@@ -70,20 +79,21 @@ pub(super) fn requests(run: Run, person: &Person, dice: &mut Dice) -> (Vec<Vec<u
     }
     let Records { done, at_ms, .. } = records;
     let sent_ms = run.sent_ms.max(at_ms + 20);
-    let client = client(person, run, sent_ms);
+    *recorded += done.len() as u64;
+    let client = client(person, *recorded, sent_ms);
     let requests = done.chunks(if person.runs_go { 1 } else { MAX_RECORDS });
     let body = |records: &[String]| format!("{{\"records\":[{}]{client}}}", records.join(",")).into_bytes();
     (requests.map(body).collect(), at_ms)
 }
 
-/// Most requests say nothing of the client's counters; one in sixteen does.
-fn client(person: &Person, run: Run, sent_ms: i64) -> String {
-    if person.runs_go || !run.number.is_multiple_of(16) {
+/// What a client says of itself, cumulative; the Go program says nothing.
+fn client(person: &Person, recorded: u64, sent_ms: i64) -> String {
+    if person.runs_go {
         return String::new();
     }
-    let recorded = u64::from(run.number) * 14 + 14;
-    // Every fiftieth installation is one that was offline for long.
+    // Every fiftieth installation is one that was offline for long, and gave up events beside those that came.
     let evicted = if person.number % 50 == 7 { recorded / 40 } else { 0 };
+    let recorded = recorded + evicted;
     format!(
         ",\"client\":{{\"epoch\":\"{}\",\"sent_at\":{sent_ms},\"recorded\":{recorded},\
          \"losses\":{{\"evicted\":{evicted},\"expired\":0,\"rejected\":0,\"too_big\":0}}}}",

@@ -11,11 +11,11 @@ use telemetry_collector::{IngestAccess, Secret};
 use crate::harness::{Collector, NOW, PATIENCE, Reply, command, envelope, reply};
 use crate::process::run;
 
-const TOKEN: &str = "correct-horse-battery-staple";
-const KEY: &str = "key-of-the-linux-builds";
+pub(crate) const TOKEN: &str = "correct-horse-battery-staple";
+pub(crate) const KEY: &str = "key-of-the-linux-builds";
 
 /// A file that only its owner can read.
-fn secret_file(folder: &Path, text: &str) -> PathBuf {
+pub(crate) fn secret_file(folder: &Path, text: &str) -> PathBuf {
     let file = folder.join("secret");
     std::fs::write(&file, text).unwrap();
     std::fs::set_permissions(&file, PermissionsExt::from_mode(0o600)).unwrap();
@@ -61,7 +61,7 @@ fn send_as(collector: &Collector, number: u64, key: Option<&str>) -> Reply {
 fn the_api_and_the_page_need_the_token() {
     let collector = guarded(None);
     for path in
-        ["/", "/api/v1/summary", "/api/v1/events", "/api/v1/events/stream", "/nowhere", "/assets/page.css"]
+        ["/", "/live", "/api/v1/summary", "/api/v1/events", "/api/v1/events/stream", "/nowhere", "/metrics"]
     {
         for authorization in [None, Some("Bearer wrong"), Some("Basic eDp5"), Some(TOKEN), Some("Bearer ")] {
             let reply = get_as(&collector, path, authorization);
@@ -72,7 +72,7 @@ fn the_api_and_the_page_need_the_token() {
     for path in ["/", "/api/v1/summary", "/api/v1/events"] {
         assert_eq!(get_as(&collector, path, Some(&format!("Bearer {TOKEN}"))).status, 200, "{path}");
     }
-    for path in ["/healthz", "/readyz"] {
+    for path in ["/healthz", "/readyz", "/collected", "/login", "/assets/page.css", "/api/v1/catalogue"] {
         assert_eq!(get_as(&collector, path, None).status, 200, "{path}");
     }
 }

@@ -220,7 +220,7 @@ fn mutated_bodies_make_exactly_the_rows_that_a_second_opinion_expects() {
                 accepted.push(taken.map_or(0, |answer| answer.accepted));
             })
             .unwrap();
-        intake.close();
+        intake.close().unwrap();
         for ((body, accepted), expected) in made.iter().zip(&accepted).zip(&expected) {
             assert_eq!(accepted, expected, "{}", String::from_utf8_lossy(body));
         }

@@ -3,6 +3,7 @@
 
 mod access;
 mod asking;
+mod browser;
 mod catalogues;
 mod contract;
 mod crash;
@@ -13,9 +14,11 @@ mod formats;
 mod fuzz;
 mod go_client;
 mod harness;
+mod html;
 mod ingest;
 mod limits;
 mod live;
+mod login;
 mod maintenance;
 mod metrics;
 mod model;

@@ -22,22 +22,23 @@ pub(crate) struct Process {
 
 impl Process {
     pub(crate) fn start(data: &Path) -> Self {
-        Self::started_by(program(), data)
+        Self::start_with(data, &[])
+    }
+
+    /// With more options of `serve`.
+    pub(crate) fn start_with(data: &Path, options: &[&str]) -> Self {
+        Self::serve(program(), data, options)
     }
 
     /// Started by `command`, which is the collector or ends with becoming it.
     pub(crate) fn started_by(command: Command, data: &Path) -> Self {
-        Self::started_with(command, data, &[])
+        Self::serve(command, data, &[])
     }
 
     /// The same, with further options.
-    pub(crate) fn started_with(mut command: Command, data: &Path, options: &[&str]) -> Self {
-        let mut child = command
-            .args(["serve", "--listen", "127.0.0.1:0", "--min-free", "0", "--data"])
-            .arg(data)
-            .args(options)
-            .spawn()
-            .unwrap();
+    pub(crate) fn serve(mut command: Command, data: &Path, options: &[&str]) -> Self {
+        command.args(["serve", "--listen", "127.0.0.1:0", "--min-free", "0"]).args(options);
+        let mut child = command.arg("--data").arg(data).spawn().unwrap();
         let mut line = String::new();
         BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
         let url =

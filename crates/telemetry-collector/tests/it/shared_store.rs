@@ -61,7 +61,7 @@ fn serve(data: &Path, store: &str, more: &[&str]) -> Process {
     let mut words =
         vec!["--store", store, "--store-timeout", "4", "--batch-ms", "100", "--batch-events", "2000"];
     words.extend(more);
-    Process::started_with(command, data, &words)
+    Process::serve(command, data, &words)
 }
 
 /// Sends until somebody has taken it: to one collector, then to the other.

@@ -36,17 +36,22 @@ fn the_summary_is_what_was_added_up_by_hand() {
     assert_eq!(collector.send([command(2, 1, NOW, "run", true), json!({})]).tally(), (0, 1, 1));
     let expected = json!({
         "range": { "from": "2026-10-24", "to": TODAY },
+        "totals": {
+            "events": 19, "commands": 5, "command_failures": 1, "command_failure_rate": 0.2,
+            "tool_calls": 5, "tool_failures": 1, "tool_failure_rate": 0.2,
+            "input_tokens": 308, "output_tokens": 83, "tokens": 391, "cost": 0.015, "unpriced_calls": 2,
+        },
         "events": { "command": 5, "session": 5, "tool": 5, "token": 4 },
         "installs": { "day": 1, "week": 2, "month": 4, "range": 4 },
         "commands": [
-            { "action": "run", "calls": 3, "failures": 1 },
-            { "action": "sessions list", "calls": 1, "failures": 0 },
-            { "action": "version", "calls": 1, "failures": 0 },
+            { "action": "run", "calls": 3, "failures": 1, "failure_rate": 0.333333 },
+            { "action": "sessions list", "calls": 1, "failures": 0, "failure_rate": 0.0 },
+            { "action": "version", "calls": 1, "failures": 0, "failure_rate": 0.0 },
         ],
         "tools": [
-            { "tool_name": "shell", "tool_kind": "builtin", "calls": 4, "failures": 1,
+            { "tool_name": "shell", "tool_kind": "builtin", "calls": 4, "failures": 1, "failure_rate": 0.25,
               "p50_ms": 10, "p95_ms": 10, "p99_ms": 10 },
-            { "tool_name": "fetch", "tool_kind": "builtin", "calls": 1, "failures": 0,
+            { "tool_name": "fetch", "tool_kind": "builtin", "calls": 1, "failures": 0, "failure_rate": 0.0,
               "p50_ms": 0, "p95_ms": 0, "p99_ms": 0 },
         ],
         "models": [

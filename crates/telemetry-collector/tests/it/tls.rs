@@ -1,5 +1,6 @@
 //! Connections that are encrypted here, without a proxy.
 
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use telemetry_collector::TlsFiles;
@@ -10,24 +11,36 @@ use crate::process::run;
 
 /// A certificate for `localhost`, its key, and the root that vouches for it; the client's tests have them.
 fn data(name: &str) -> String {
-    let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../agent-telemetry/tests/data");
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../agent-telemetry/tests/data");
     std::fs::read_to_string(folder.join(name)).unwrap()
 }
 
-#[test]
-fn a_client_that_trusts_the_certificate_is_served() {
-    let files = tempfile::tempdir().unwrap();
-    let (certificate, key) = (files.path().join("certificate"), files.path().join("key"));
+/// Writes a certificate for `localhost` and its key into a folder.
+pub(crate) fn server_files(folder: &Path) -> (PathBuf, PathBuf) {
+    let (certificate, key) = (folder.join("certificate"), folder.join("key"));
     std::fs::write(&certificate, data("server.pem")).unwrap();
     std::fs::write(&key, data("server.key.pem")).unwrap();
-    let collector = Collector::with(|settings| settings.tls = Some(TlsFiles::new(&certificate, &key)));
-    let url = format!("https://localhost:{}", collector.address.port());
+    (certificate, key)
+}
+
+/// A client that trusts that certificate, and goes only where it is sent.
+pub(crate) fn trusting_agent() -> ureq::Agent {
     let roots = vec![Certificate::from_pem(data("root.pem").as_bytes()).unwrap()];
     let tls = TlsConfig::builder()
         .root_certs(RootCerts::Specific(Arc::new(roots)))
         .unversioned_rustls_crypto_provider(Arc::new(rustls::crypto::ring::default_provider()))
         .build();
-    let agent: ureq::Agent = ureq::Agent::config_builder().tls_config(tls).build().into();
+    let config = ureq::Agent::config_builder().tls_config(tls);
+    config.max_redirects(0).max_redirects_will_error(false).build().into()
+}
+
+#[test]
+fn a_client_that_trusts_the_certificate_is_served() {
+    let files = tempfile::tempdir().unwrap();
+    let (certificate, key) = server_files(files.path());
+    let collector = Collector::with(|settings| settings.tls = Some(TlsFiles::new(&certificate, &key)));
+    let url = format!("https://localhost:{}", collector.address.port());
+    let agent = trusting_agent();
     assert_eq!(reply(agent.get(format!("{url}/healthz")).call().unwrap()).status, 200);
     let page = agent.get(format!("{url}/healthz")).header("origin", &url).call().unwrap();
     assert_eq!(reply(page).status, 200, "its own pages come over TLS");

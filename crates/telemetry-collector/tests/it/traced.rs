@@ -7,14 +7,19 @@ use crate::crash::now;
 use crate::harness::{envelope, post, tool};
 use crate::process::{Process, program, wait};
 
-/// Where a program is that not every machine has; without it the test says so and passes, unless nothing may be skipped.
+/// Says that something is missing; fails if nothing may be skipped.
 #[expect(clippy::print_stderr, reason = "whoever runs the tests should see it")]
+pub(crate) fn skip(what: &str) {
+    assert!(std::env::var_os("REQUIRE_TOOLS").is_none_or(|value| value != "1"), "missing: {what}");
+    eprintln!("skipped: missing {what}");
+}
+
+/// Where a program is that not every machine has; without it the test says so and passes, unless nothing may be skipped.
 pub(crate) fn tool_path(name: &str) -> Option<PathBuf> {
     let folders = std::env::var_os("PATH")?;
     let found = std::env::split_paths(&folders).map(|folder| folder.join(name)).find(|path| path.is_file());
     if found.is_none() {
-        assert!(std::env::var_os("REQUIRE_TOOLS").is_none_or(|value| value != "1"), "missing: {name}");
-        eprintln!("skipped: missing {name}");
+        skip(name);
     }
     found
 }

@@ -152,6 +152,10 @@ fn commands_by_exit_code_error_class_and_flag() {
     errors
       {"calls":1,"error":"cancelled"}
       {"calls":1,"error":"config"}
+    exit_codes
+      {"calls":2,"exit_code":"0"}
+      {"calls":1,"exit_code":"1"}
+      {"calls":1,"exit_code":"130"}
     totals {"calls":4,"failure_rate":0.5,"failures":2,"installs":3,"p50_ms":100,"p95_ms":402,"p99_ms":402}
     "#);
 }
@@ -168,6 +172,8 @@ fn tools_by_outcome_with_percentiles() {
     errors
       {"calls":1,"error":"denied"}
       {"calls":1,"error":"timeout"}
+    kinds
+      {"calls":5,"failure_rate":0.2,"failures":1,"name":"builtin","p50_ms":10,"p95_ms":1001,"p99_ms":1001}
     tools
       {"calls":4,"cancelled":1,"denied":1,"errors":{"denied":1,"timeout":1},"failure_rate":0.25,"failures":1,"installs":3,"p50_ms":1,"p95_ms":20,"p99_ms":20,"tool_kind":"builtin","tool_name":"shell"}
       {"calls":1,"cancelled":0,"denied":0,"errors":{},"failure_rate":0.0,"failures":0,"installs":1,"p50_ms":1001,"p95_ms":1001,"p99_ms":1001,"tool_kind":"builtin","tool_name":"fetch"}

@@ -27,7 +27,6 @@ pub(super) fn model(fields: &Fields<'_>, name: &str, version: Version) -> ModelC
     let provider_opts = fields.free_map("provider_opts");
     fields.inner("provider_opts", |options| note_options(options, &provider_opts));
     fields.uses(Feature::Routing, "routing");
-    fields.uses(Feature::RequestHeaders, "headers");
     ModelConfig {
         name: name.to_owned(),
         model,
@@ -38,7 +37,7 @@ pub(super) fn model(fields: &Fields<'_>, name: &str, version: Version) -> ModelC
         presence_penalty: fields.number("presence_penalty"),
         base_url,
         token_key: fields.text("token_key"),
-        headers: fields.texts_by_name("headers"),
+        headers: fields.headers("headers"),
         parallel_tool_calls: fields.boolean("parallel_tool_calls"),
         track_usage: fields.boolean("track_usage"),
         thinking_budget,
@@ -156,13 +155,12 @@ pub(super) fn provider(fields: &Fields<'_>, name: &str) -> ProviderConfig {
     if fields.get("base_url").is_none() {
         fields.missing("`base_url`");
     }
-    fields.uses(Feature::RequestHeaders, "headers");
     ProviderConfig {
         name: name.to_owned(),
         api_type,
         base_url: base_url.unwrap_or_default(),
         token_key: fields.text("token_key"),
-        headers: fields.texts_by_name("headers"),
+        headers: fields.headers("headers"),
         position: fields.node.position,
     }
 }

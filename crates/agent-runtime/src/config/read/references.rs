@@ -78,8 +78,12 @@ fn dangling(reference: &Reference, config: &Config) -> Option<Problem> {
             problem(format!("unknown provider `{name}`"), Some(hint))
         }
         Target::Model => {
-            let (text, hint) =
-                ModelRef::parse(name).parts().iter().find_map(|part| no_model(part, config))?;
+            let parts = ModelRef::parse(name).parts();
+            if parts.len() > 1 && parts.contains(&ModelRef::Auto) {
+                let hint = "as in `openai/gpt-4o,anthropic/claude-sonnet-4-5`".to_owned();
+                return problem(format!("`{name}`: each of several models needs a name"), Some(hint));
+            }
+            let (text, hint) = parts.iter().find_map(|part| no_model(part, config))?;
             problem(text, hint)
         }
     }

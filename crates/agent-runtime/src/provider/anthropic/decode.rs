@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde_json::{Value, json};
 
-use super::super::wire::{Payload, payload};
+use super::super::wire::{more_arguments, opened, text_of};
 use super::super::{Delta, FinishReason, ProviderError, ToolCallDelta, Usage};
 use crate::sse::SseEvent;
 
@@ -43,30 +43,28 @@ enum Block {
 impl Decoder {
     /// Takes one event and returns what it says, in order.
     pub fn feed(&mut self, event: &SseEvent) -> Vec<Delta> {
-        let data = match payload(event) {
-            Payload::Nothing => return Vec::new(),
-            Payload::Done => return vec![Delta::Done],
-            Payload::Rubbish => return vec![Delta::Error(ProviderError::rubbish())],
-            Payload::Json(data) => data,
-        };
+        opened(event, |data| self.read(event, &data))
+    }
+
+    fn read(&mut self, event: &SseEvent, data: &Value) -> Vec<Delta> {
         let kind = data["type"].as_str().filter(|kind| !kind.is_empty()).unwrap_or(&event.name);
         let mut deltas = Vec::new();
         match kind {
             "message_start" => self.start(&data["message"], &mut deltas),
-            "content_block_start" => self.open(&data, &mut deltas),
-            "content_block_delta" => self.piece(&data, &mut deltas),
-            "content_block_stop" => self.close(number(&data), &mut deltas),
+            "content_block_start" => self.open(data, &mut deltas),
+            "content_block_delta" => self.piece(data, &mut deltas),
+            "content_block_stop" => self.close(number(data), &mut deltas),
             "message_delta" => {
                 self.close_all(&mut deltas);
                 deltas.extend(self.counts.read(&data["usage"]).map(Delta::Usage));
                 deltas.extend(self.finish(&data["delta"]["stop_reason"]).map(Delta::Finish));
             }
             "message_stop" => deltas.push(Delta::Done),
-            "error" => deltas.push(Delta::Error(ProviderError::from_stream(&data))),
+            "error" => deltas.push(Delta::Error(ProviderError::from_stream(data))),
             // A whole answer, from a server that does not stream.
-            "message" => self.whole(&data, &mut deltas),
+            "message" => self.whole(data, &mut deltas),
             _ if data.get("error").is_some_and(|error| !error.is_null()) => {
-                deltas.push(Delta::Error(ProviderError::from_stream(&data)));
+                deltas.push(Delta::Error(ProviderError::from_stream(data)));
             }
             // `ping`, and whatever comes to be.
             _ => {}
@@ -206,12 +204,4 @@ impl Counts {
 
 fn number(data: &Value) -> u64 {
     data["index"].as_u64().unwrap_or(0)
-}
-
-fn more_arguments(index: u64, arguments: String) -> Delta {
-    Delta::ToolCall(ToolCallDelta { index: Some(index), arguments, ..ToolCallDelta::default() })
-}
-
-fn text_of(value: &Value) -> Option<String> {
-    value.as_str().filter(|text| !text.is_empty()).map(str::to_owned)
 }

@@ -1,33 +1,39 @@
 //! What an agent file says about models, in the terms of providers.
 
-use super::{CustomProvider, ModelSettings};
-use crate::config::{self, ApiType, Config, ModelConfig, StructuredOutput, ThinkingBudget};
+use std::collections::BTreeMap;
+
+use super::{CustomProvider, ModelSettings, Sampling};
+use crate::config::{self, ApiType, Config, ModelConfig, ProviderConfig, StructuredOutput, ThinkingBudget};
 use crate::provider::{Effort, OutputSchema, Thinking, Wire};
 
 impl ModelSettings {
     /// Reads a model of a file.
     #[must_use]
     pub fn from_config(config: &Config, model: &ModelConfig) -> Self {
+        let provider = config.provider(&model.provider);
         Self {
             name: model.name.clone(),
             provider: model.provider.clone(),
             model: model.model.clone(),
-            custom: config.provider(&model.provider).map(|custom| CustomProvider {
+            custom: provider.map(|custom| CustomProvider {
                 base_url: custom.base_url.clone(),
                 token_key: custom.token_key.clone(),
                 wire: Some(wire(custom.api_type)),
             }),
             base_url: model.base_url.clone(),
             token_key: model.token_key.clone(),
-            temperature: model.temperature,
-            top_p: model.top_p,
-            frequency_penalty: model.frequency_penalty,
-            presence_penalty: model.presence_penalty,
+            sampling: Sampling {
+                temperature: model.temperature,
+                top_p: model.top_p,
+                frequency_penalty: model.frequency_penalty,
+                presence_penalty: model.presence_penalty,
+            },
             max_tokens: model.max_tokens,
             parallel_tool_calls: model.parallel_tool_calls,
             track_usage: model.track_usage,
             thinking: model.thinking_budget.and_then(thinking),
             output: None,
+            headers: headers(provider, model),
             options: model.provider_opts.clone(),
         }
     }
@@ -42,6 +48,13 @@ impl From<&StructuredOutput> for OutputSchema {
             strict: output.strict,
         }
     }
+}
+
+/// A model's own headers beat those of its provider, however they are spelled.
+fn headers(provider: Option<&ProviderConfig>, model: &ModelConfig) -> BTreeMap<String, String> {
+    let of_provider = provider.into_iter().flat_map(|provider| &provider.headers);
+    let all = of_provider.chain(&model.headers);
+    all.map(|(name, value)| (name.to_ascii_lowercase(), value.clone())).collect()
 }
 
 fn wire(api_type: ApiType) -> Wire {

@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 
 use serde_json::{Value, json};
 
-use super::super::wire::{Payload, payload};
+use super::super::wire::{arguments_of, more_arguments, opened, text_of};
 use super::super::{Delta, FinishReason, ProviderError, ToolCallDelta, Usage};
 use crate::sse::SseEvent;
 
@@ -40,18 +40,16 @@ enum Key {
 impl Decoder {
     /// Takes one event and returns what it says, in order.
     pub fn feed(&mut self, event: &SseEvent) -> Vec<Delta> {
-        let data = match payload(event) {
-            Payload::Nothing => return Vec::new(),
-            Payload::Done => return vec![Delta::Done],
-            Payload::Rubbish => return vec![Delta::Error(ProviderError::rubbish())],
-            Payload::Json(data) => data,
-        };
+        opened(event, |data| self.read(event, &data))
+    }
+
+    fn read(&mut self, event: &SseEvent, data: &Value) -> Vec<Delta> {
         let mut deltas = Vec::new();
-        match kind(&data, event) {
+        match kind(data, event) {
             "response.created" | "response.in_progress" => self.model(&data["response"], &mut deltas),
-            "response.output_item.added" => self.item_added(&data, &mut deltas),
+            "response.output_item.added" => self.item_added(data, &mut deltas),
             "response.output_text.delta" | "response.refusal.delta" => {
-                self.text(&data, text_of(&data["delta"]), &mut deltas);
+                self.text(data, text_of(&data["delta"]), &mut deltas);
             }
             "response.reasoning_summary_part.added" if !std::mem::replace(&mut self.thought_before, true) => {
             }
@@ -60,23 +58,20 @@ impl Decoder {
                 deltas.extend(text_of(&data["delta"]).map(Delta::Reasoning));
             }
             "response.function_call_arguments.delta" => {
-                self.arguments(&data, text_of(&data["delta"]), &mut deltas);
+                self.arguments(data, text_of(&data["delta"]), &mut deltas);
             }
             "response.function_call_arguments.done" => {
-                let item = self.item(&data);
-                if !self.items[item].arguments {
-                    self.arguments(&data, written(&data["arguments"]), &mut deltas);
-                }
+                self.whole_arguments(data, &data["arguments"], &mut deltas);
             }
-            "response.output_item.done" => self.item_done(&data, &mut deltas),
+            "response.output_item.done" => self.item_done(data, &mut deltas),
             "response.completed" | "response.incomplete" | "response.failed" | "response.done" => {
                 self.end(&data["response"], &mut deltas);
             }
-            "error" => deltas.push(Delta::Error(ProviderError::from_stream(&data))),
+            "error" => deltas.push(Delta::Error(ProviderError::from_stream(data))),
             // A whole answer, from a server that does not stream.
-            "response" => self.end(&data, &mut deltas),
+            "response" => self.end(data, &mut deltas),
             _ if data.get("error").is_some_and(|error| !error.is_null()) => {
-                deltas.push(Delta::Error(ProviderError::from_stream(&data)));
+                deltas.push(Delta::Error(ProviderError::from_stream(data)));
             }
             _ => {}
         }
@@ -113,7 +108,15 @@ impl Decoder {
             let item = &mut self.items[position];
             item.arguments = true;
             item.call = true;
-            deltas.push(call(position, ToolCallDelta { arguments, ..ToolCallDelta::default() }));
+            deltas.push(more_arguments(index_of(position), arguments));
+        }
+    }
+
+    /// Hands on the arguments of a call that did not come in pieces.
+    fn whole_arguments(&mut self, data: &Value, arguments: &Value, deltas: &mut Vec<Delta>) {
+        let position = self.item(data);
+        if !self.items[position].arguments {
+            self.arguments(data, arguments_of(arguments), deltas);
         }
     }
 
@@ -133,12 +136,7 @@ impl Decoder {
             }
             Some("function_call") => {
                 self.name_call(position, item, deltas);
-                if !self.items[position].arguments
-                    && let Some(arguments) = written(&item["arguments"])
-                {
-                    self.items[position].arguments = true;
-                    deltas.push(call(position, ToolCallDelta { arguments, ..ToolCallDelta::default() }));
-                }
+                self.whole_arguments(data, &item["arguments"], deltas);
             }
             Some("reasoning") => deltas.extend(thought(item).map(Delta::Opaque)),
             _ => {}
@@ -149,7 +147,8 @@ impl Decoder {
         self.items[position].call = true;
         let (id, name) = (text_of(&item["call_id"]).or_else(|| text_of(&item["id"])), text_of(&item["name"]));
         if name.is_some() && !std::mem::replace(&mut self.items[position].named, true) {
-            deltas.push(call(position, ToolCallDelta { id, name, ..ToolCallDelta::default() }));
+            let index = Some(index_of(position));
+            deltas.push(Delta::ToolCall(ToolCallDelta { index, id, name, ..ToolCallDelta::default() }));
         }
     }
 
@@ -202,20 +201,8 @@ fn kind<'a>(data: &'a Value, event: &'a SseEvent) -> &'a str {
     named.or_else(|| data["object"].as_str().filter(|_| event.name.is_empty())).unwrap_or(&event.name)
 }
 
-fn call(position: usize, delta: ToolCallDelta) -> Delta {
-    Delta::ToolCall(ToolCallDelta { index: u64::try_from(position).ok(), ..delta })
-}
-
-fn text_of(value: &Value) -> Option<String> {
-    value.as_str().filter(|text| !text.is_empty()).map(str::to_owned)
-}
-
-/// Arguments as text; some servers send the object itself.
-fn written(value: &Value) -> Option<String> {
-    match value {
-        Value::Object(_) => Some(value.to_string()),
-        _ => text_of(value),
-    }
+fn index_of(position: usize) -> u64 {
+    u64::try_from(position).unwrap_or(u64::MAX)
 }
 
 /// A thought that can be sent back: only an encrypted one means anything to a provider that stores nothing.

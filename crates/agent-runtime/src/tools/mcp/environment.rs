@@ -32,6 +32,11 @@ const ALLOWED: &[&str] = &[
 /// Addresses of proxies, which may hold a password.
 const PROXIES: &[&str] = &["ALL_PROXY", "HTTPS_PROXY", "HTTP_PROXY", "NO_PROXY"];
 
+/// Tells whether any child may have a variable: it is on the list above.
+pub(crate) fn is_harmless(name: &str) -> bool {
+    ALLOWED.contains(&name)
+}
+
 /// Picks a server's variables from those that children may have, and adds its own.
 pub(super) fn variables(
     children: &BTreeMap<String, String>,
@@ -39,7 +44,7 @@ pub(super) fn variables(
 ) -> BTreeMap<String, String> {
     let allowed = children.iter().filter(|(name, value)| {
         let upper = name.to_ascii_uppercase();
-        ALLOWED.contains(&name.as_str())
+        is_harmless(name)
             || name.starts_with("LC_")
             || name.starts_with("XDG_")
             || (PROXIES.contains(&upper.as_str()) && !value.contains('@'))

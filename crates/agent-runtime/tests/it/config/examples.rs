@@ -94,6 +94,9 @@ type: filesystem|type: shell|type: script|type: think|type: todo|type: tasks|typ
 |type: openapi|type: mcp|type: a2a|type: lsp|type: user_prompt|type: model_picker|type: background_agents
 |openai/|anthropic/|google/|amazon-bedrock|dmr/|ollama/|mistral/|xai/|nebius/|requesty/|minimax/|azure
 |openai_responses|model: auto|thinking_budget: high|thinking_budget: none|thinking_budget: 8192
+|openai_chatcompletions|anthropic_messages|thinking_budget: -1|interleaved_thinking: true|retries: -1
+|model: openai/gpt-4o,anthropic/|transport_type: streamable|transport_type: sse|method: GET|method: POST
+|sub_agents: [example/sql-expert:1, |/proofreader.yaml|skills: true
 |ref: docker:|run_background_job|defer: true|defer: [|skills: [|${args[0]}|${args.join(|${env.USER || |type: bm25
 ";
 

@@ -36,7 +36,6 @@ models:
             "agent.yaml:9: toolset `mcp` from Docker's catalogue in agents.root.toolsets[0] (start the server with \
              `command`, as in `docker run -i --rm mcp/NAME`)",
             "agent.yaml:11: toolset `memory` in agents.root.toolsets[1] (let the agent keep notes in a file)",
-            "agent.yaml:13: several models for one agent in agents.helper.model (name one model)",
             "agent.yaml:15: provider `google` in models.gemini (use another provider)",
             "agent.yaml:15: provider option `project` in models.gemini.provider_opts.project (leave it out)",
         ]

@@ -34,7 +34,9 @@ pub(super) fn page() -> String {
         let _ = writeln!(out, "| {code} | {meaning} |");
     }
     out.push_str(
-        "\nA reader that went away, as in `… | head`, is no failure.\nTelemetry never changes an exit code.\n\n",
+        "\nA failure is a line `error:` on stderr, a line `cause:` for each thing that led to it, and a line `hint:` where \
+         something can be done about it.\n\
+         A reader that went away, as in `… | head`, is no failure.\nTelemetry never changes an exit code.\n\n",
     );
     out.push_str("## Flags of every command\n\n");
     table(&mut out, command.get_arguments().filter(|argument| argument.is_global_set()));
@@ -99,7 +101,8 @@ fn table<'a>(out: &mut String, arguments: impl Iterator<Item = &'a Arg>) {
 fn conversation(out: &mut String) {
     out.push_str(
         "\n### At a terminal\n\n\
-         Without a message there is a prompt, with history and completion of file names and of these commands:\n\n\
+         Without a message there is a prompt, with history and completion of file names, of the agent file's commands, \
+         and of these:\n\n\
          | command | does |\n|---|---|\n",
     );
     for (word, what) in prompt_commands() {
@@ -108,9 +111,13 @@ fn conversation(out: &mut String) {
     out.push_str(
         "\nA tool that changes something asks first: `y` runs it, `a` runs it and all that follow, `n` or Escape does \
          not.\n\
+         A tool that has a question asks it, one line for each thing that it wants to know.\n\
+         A change of a file is shown line by line: before you say yes, or after it was made if you were not asked.\n\
          Ctrl-C stops the answer; where nothing is going on, the second one leaves.\n\
          What you type is kept in the state folder's `history`, readable for you only; a line that begins with a space \
-         is not.\n\n\
+         is not.\n\
+         A run in the background (`… &`) goes on by itself; when it has to ask, it stops until `fg` brings it to the \
+         front.\n\n\
          ### Without one\n\n\
          stdout is what the agent says, and nothing else; tool calls go to stderr.\n\
          Nobody can be asked then, so tools that change something are denied, unless `--yolo` or the agent file allows \

@@ -1,12 +1,9 @@
-//! Whether a tool may run: a person at a terminal says with one key, or nobody can be asked.
+//! Whether a tool may run, and what one wants to know: a person at a terminal says so, or nobody can be asked.
 
-use std::fmt::Write as _;
+use agent_runtime::{Answer, Confirmation, Question, Reply};
 
-use agent_runtime::{Answer, Confirmation};
-use clap::builder::styling::{AnsiColor, Style};
-
-use super::calls::{self, Changed};
 use super::keys::{self, Key};
+use super::{calls, changes, replies};
 use crate::output;
 
 /// Who is asked.
@@ -19,6 +16,19 @@ pub(super) enum Asking {
 }
 
 impl Asking {
+    /// Whether somebody is there.
+    pub(super) fn is_person(&self) -> bool {
+        matches!(self, Self::Person)
+    }
+
+    /// Asks what a tool wants to know.
+    pub(super) async fn reply(&mut self, question: &Question) -> Reply {
+        match self {
+            Self::Person => replies::ask(question).await,
+            Self::Nobody { .. } => Reply::Decline,
+        }
+    }
+
     /// Asks about a tool call.
     pub(super) async fn confirm(&mut self, request: &Confirmation) -> Answer {
         match self {
@@ -55,23 +65,13 @@ async fn ask(request: &Confirmation) -> Answer {
 /// The question, with everything that would be done.
 fn question(request: &Confirmation) -> String {
     let Confirmation { name, arguments, .. } = request;
-    let mut out = String::new();
-    match calls::changes(name, arguments) {
-        Some(changes) => {
+    let what = match changes::proposed(name, arguments) {
+        Some(lines) => {
             let path = arguments.get("path").and_then(|path| path.as_str()).unwrap_or_default();
-            for change in changes {
-                let (mark, text, style) = match change {
-                    Changed::Kept(text) => (' ', text, Style::new().dimmed()),
-                    Changed::Removed(text) => ('-', text, AnsiColor::Red.on_default()),
-                    Changed::Added(text) => ('+', text, AnsiColor::Green.on_default()),
-                };
-                let _ = writeln!(out, "{style}{mark} {text}{style:#}");
-            }
-            let _ = write!(out, "run {name} on {}?", output::harmless(path).replace('\n', " "));
+            let path = output::harmless(path).replace('\n', " ");
+            format!("{}run {name} on {path}?", changes::styled(&lines))
         }
-        None => {
-            let _ = write!(out, "run {}?", calls::call(name, arguments));
-        }
-    }
-    out + " [y]es, [a]ll, [n]o: "
+        None => format!("run {}?", calls::call(name, arguments)),
+    };
+    what + " [y]es, [a]ll, [n]o: "
 }

@@ -1,4 +1,4 @@
-//! Tool calls in words: a label in a line, a question that leaves nothing out, the change that an edit makes.
+//! Tool calls in words: a label in a line, a question that leaves nothing out.
 
 use serde_json::Value;
 
@@ -14,7 +14,7 @@ pub(super) fn label(name: &str, arguments: &Value) -> String {
         other => other.to_string(),
     };
     // What a call is about; the rest is how.
-    let about = ["path", "cmd"].iter().find_map(|name| arguments.get(name));
+    let about = ["path", "cmd", "message"].iter().find_map(|name| arguments.get(name));
     let texts: Vec<String> = match (about, arguments) {
         (Some(about), _) => vec![word(about)],
         (None, Value::Object(members)) => members.values().map(word).collect(),
@@ -63,44 +63,6 @@ pub(super) fn thousands(number: u64) -> String {
     out
 }
 
-/// A line of a change.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Changed {
-    Kept(String),
-    Removed(String),
-    Added(String),
-}
-
-/// What an `edit_file` call would change, from its arguments: nothing for other calls, or arguments of another form.
-pub(super) fn changes(name: &str, arguments: &Value) -> Option<Vec<Changed>> {
-    if name != "edit_file" {
-        return None;
-    }
-    let edits = arguments.get("edits")?.as_array()?;
-    let mut lines = Vec::new();
-    for edit in edits {
-        let (old, new) = (edit.get("oldText")?.as_str()?, edit.get("newText")?.as_str()?);
-        lines.extend(change(old, new));
-    }
-    Some(lines)
-}
-
-/// The lines that differ, between those that are the same at both ends.
-fn change(old: &str, new: &str) -> Vec<Changed> {
-    let lines = |text: &str| text.lines().map(output::harmless).collect::<Vec<_>>();
-    let (old, new) = (lines(old), lines(new));
-    let same =
-        |pairs: &mut dyn Iterator<Item = (&String, &String)>| pairs.take_while(|(a, b)| a == b).count();
-    let head = same(&mut old.iter().zip(&new));
-    let tail = same(&mut old[head..].iter().rev().zip(new[head..].iter().rev()));
-    let kept = |lines: &[String]| lines.iter().cloned().map(Changed::Kept).collect::<Vec<_>>();
-    let mut out = kept(&old[..head]);
-    out.extend(old[head..old.len() - tail].iter().cloned().map(Changed::Removed));
-    out.extend(new[head..new.len() - tail].iter().cloned().map(Changed::Added));
-    out.extend(kept(&old[old.len() - tail..]));
-    out
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -128,23 +90,5 @@ mod tests {
     fn numbers_are_readable() {
         assert_eq!([7, 1234, 1234567].map(thousands), ["7", "1,234", "1,234,567"]);
         assert_eq!([7, 3450, 125_000].map(elapsed), ["7 ms", "3.4 s", "2 min 5 s"]);
-    }
-
-    #[test]
-    fn an_edit_is_shown_as_what_it_changes() {
-        use Changed::{Added, Kept, Removed};
-        let edits = json!({"path": "a", "edits": [{"oldText": "a\nb\nc", "newText": "a\nB\nB2\nc"}]});
-        let expected = [
-            Kept("a".to_owned()),
-            Removed("b".to_owned()),
-            Added("B".to_owned()),
-            Added("B2".to_owned()),
-            Kept("c".to_owned()),
-        ];
-        assert_eq!(changes("edit_file", &edits).as_deref(), Some(&expected as &[Changed]));
-        assert_eq!(changes("edit_file", &json!({"edits": "x"})), None);
-        assert_eq!(changes("write_file", &edits), None);
-        // What overlaps itself is not counted twice.
-        assert_eq!(change("x\nx", "x"), [Kept("x".to_owned()), Removed("x".to_owned())]);
     }
 }

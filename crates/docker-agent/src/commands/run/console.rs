@@ -2,7 +2,9 @@
 
 use std::io;
 
-use agent_runtime::{Answer, BoxFuture, Cancel, Confirmation, Event, Frontend, ToolStatus, TurnOutcome};
+use agent_runtime::{
+    Answer, BoxFuture, Cancel, Confirmation, Event, Frontend, Question, Reply, ToolStatus, TurnOutcome,
+};
 use agent_telemetry::{Closed as _, ErrorClass};
 
 use super::asking::Asking;
@@ -78,6 +80,11 @@ impl Console {
         self.cancel.clone()
     }
 
+    /// Whether somebody may be asked.
+    pub(super) fn asks_somebody(&self) -> bool {
+        self.asking.is_person()
+    }
+
     /// Why stdout cannot be written any more.
     pub(super) fn stdout_problem(&mut self) -> Option<io::Error> {
         self.stdout_problem.take()
@@ -126,6 +133,16 @@ impl Frontend for Console {
             let result = self.sink.show(event);
             self.note(result);
         }
+    }
+
+    fn ask<'a>(&'a mut self, question: &'a Question) -> BoxFuture<'a, Reply> {
+        let paused = self.sink.pause();
+        self.note(paused);
+        Box::pin(async {
+            let reply = self.asking.reply(question).await;
+            self.sink.resume();
+            reply
+        })
     }
 
     fn confirm<'a>(&'a mut self, request: &'a Confirmation) -> BoxFuture<'a, Answer> {

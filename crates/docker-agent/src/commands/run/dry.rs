@@ -16,9 +16,9 @@ pub(super) fn run(args: &RunArgs, startup: &Startup) -> Outcome {
     let agent = team.first();
     if args.fake.is_some() {
         // A recording is read, to see whether it can be; a file to record to is not made.
-        transport(args, agent, &environment)?;
+        transport(args, &team, &environment)?;
     }
-    let folder = working_folder(args)?;
+    let folder = working_folder(args.working_dir.as_deref())?;
     let (name, model, tools) = (agent.name(), agent.model(), agent.tools().len());
     let folder = folder.path().display();
     let line = if args.json {

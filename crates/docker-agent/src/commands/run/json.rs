@@ -23,6 +23,6 @@ impl Sink for Lines {
 }
 
 /// Prints an error that is no part of a conversation.
-pub(super) fn print_error(class: ErrorClass, text: &str) -> io::Result<()> {
-    Lines.show(&Event::Error { class: class.word().to_owned(), text: text.to_owned() })
+pub(super) fn print_error(class: ErrorClass, text: String) -> io::Result<()> {
+    Lines.show(&Event::Error { class: class.word().to_owned(), text })
 }

@@ -1,6 +1,7 @@
 //! Single keys of the terminal on stdin, and its modes: what was changed is put back, however we leave.
 
 use std::io::{self, ErrorKind};
+use std::os::fd::AsFd;
 use std::time::Duration;
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
@@ -13,20 +14,20 @@ const KEY_BYTES: usize = 64;
 /// How often is looked for a key.
 const LOOK_EVERY: Duration = Duration::from_millis(20);
 
-/// The terminal as it was found; it is that again when this is dropped.
-#[derive(Debug)]
+/// The terminal as it was found before it was changed; it is that again when this is dropped.
+///
+/// It is looked at only while it is ours: a job in the background would find the modes of somebody who types.
+#[derive(Debug, Default)]
 pub(super) struct AsFound(Option<Termios>);
 
 impl AsFound {
-    /// Remembers the terminal on stdin, if there is one.
-    pub(super) fn remember() -> Self {
-        Self(tcgetattr(io::stdin()).ok())
-    }
-
     /// Lets keys come one by one and unseen, until the terminal is put back; Ctrl-C stays a signal.
-    pub(super) fn take_keys(&self) -> io::Result<()> {
-        let Some(found) = self.0.as_ref().filter(|_| is_foreground()) else { return Ok(()) };
-        let mut modes = found.clone();
+    pub(super) fn take_keys(&mut self) -> io::Result<()> {
+        if !is_foreground(io::stdin()) {
+            return Ok(());
+        }
+        let Some(found) = self.0.take().or_else(|| tcgetattr(io::stdin()).ok()) else { return Ok(()) };
+        let mut modes = self.0.insert(found).clone();
         modes.local_modes.remove(LocalModes::ICANON | LocalModes::ECHO);
         modes.special_codes[SpecialCodeIndex::VMIN] = 1;
         modes.special_codes[SpecialCodeIndex::VTIME] = 0;
@@ -35,7 +36,7 @@ impl AsFound {
 
     /// Makes the terminal what it was.
     pub(super) fn put_back(&self) {
-        if let Some(found) = self.0.as_ref().filter(|_| is_foreground()) {
+        if let Some(found) = self.0.as_ref().filter(|_| is_foreground(io::stdin())) {
             // A terminal that is gone needs no modes.
             let _ = tcsetattr(io::stdin(), OptionalActions::Now, found);
         }
@@ -79,6 +80,52 @@ pub(super) async fn next() -> io::Result<Key> {
     }
 }
 
+/// Waits for a line, shown while it is typed; nothing at the end of input.
+pub(super) async fn line() -> io::Result<Option<String>> {
+    let _shown = Shown::from_now_on();
+    let mut typed = Vec::new();
+    let mut looks = tokio::time::interval(LOOK_EVERY);
+    loop {
+        looks.tick().await;
+        if !is_something_there() {
+            continue;
+        }
+        let mut bytes = [0; KEY_BYTES];
+        match rustix::io::read(io::stdin(), &mut bytes[..]) {
+            Ok(0) => return Ok(None),
+            Ok(length) => typed.extend_from_slice(&bytes[..length]),
+            Err(error) if matches!(error.kind(), ErrorKind::Interrupted | ErrorKind::WouldBlock) => {}
+            Err(error) => return Err(error.into()),
+        }
+        if typed.ends_with(b"\n") {
+            return Ok(Some(String::from_utf8_lossy(&typed).trim_end().to_owned()));
+        }
+    }
+}
+
+/// Lines are edited by the terminal, and shown, while this lives.
+struct Shown(Option<Termios>);
+
+impl Shown {
+    fn from_now_on() -> Self {
+        let before = tcgetattr(io::stdin()).ok().filter(|_| is_foreground(io::stdin()));
+        if let Some(before) = &before {
+            let mut modes = before.clone();
+            modes.local_modes.insert(LocalModes::ICANON | LocalModes::ECHO);
+            let _ = tcsetattr(io::stdin(), OptionalActions::Now, &modes);
+        }
+        Self(before)
+    }
+}
+
+impl Drop for Shown {
+    fn drop(&mut self) {
+        if let Some(before) = self.0.as_ref().filter(|_| is_foreground(io::stdin())) {
+            let _ = tcsetattr(io::stdin(), OptionalActions::Now, before);
+        }
+    }
+}
+
 /// Forgets what was typed before a question was asked, so that it cannot answer it.
 pub(super) fn forget_typed_ahead() {
     let _ = tcflush(io::stdin(), QueueSelector::IFlush);
@@ -91,10 +138,10 @@ fn is_something_there() -> bool {
     poll(&mut polled, Some(&Timespec { tv_sec: 0, tv_nsec: 0 })).is_ok_and(|ready| ready > 0)
 }
 
-/// Whether the terminal is ours to change: a job in the background would be stopped for trying.
-/// A terminal that does not control this process stops nobody.
-fn is_foreground() -> bool {
-    rustix::termios::tcgetpgrp(io::stdin()).map_or(true, |group| group == rustix::process::getpgrp())
+/// Whether a terminal is ours to change and to draw on: a job in the background would be stopped for changing it, and
+/// would draw where somebody types. A terminal that does not control this process stops nobody.
+pub(super) fn is_foreground(terminal: impl AsFd) -> bool {
+    rustix::termios::tcgetpgrp(terminal).map_or(true, |group| group == rustix::process::getpgrp())
 }
 
 /// What a key says. Several at once are a word, or were pasted: no answer unless they are one.

@@ -1,6 +1,6 @@
 //! What models cost and how much they read: what is built in, and what the user has put over it.
 
-use std::fmt::Display;
+use std::error::Error;
 use std::fs;
 use std::io::ErrorKind;
 use std::path::Path;
@@ -15,10 +15,9 @@ pub(super) fn read(settings: Option<&Path>) -> Result<Catalogue, Failure> {
     let bundled = Catalogue::bundled().clone();
     let Some(folder) = settings else { return Ok(bundled) };
     let path = folder.join("prices.json");
-    let broken = |error: &dyn Display| {
-        let failure =
-            Failure::new(ErrorClass::Config, format_args!("cannot use {}: {error}", path.display()));
-        failure.hint(
+    let broken = |error: &dyn Error| {
+        let failure = Failure::new(ErrorClass::Config, format_args!("cannot use {}", path.display()));
+        failure.because(error).hint(
             "it has to have the form of https://models.dev/api.json; delete it to use the built-in prices",
         )
     };

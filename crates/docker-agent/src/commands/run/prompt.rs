@@ -34,7 +34,7 @@ pub(crate) fn commands() -> impl Iterator<Item = (&'static str, &'static str)> {
 
 /// Holds a conversation until somebody leaves. A turn that fails is no end.
 pub(super) async fn hold(talk: &mut Talk, maker: &Maker<'_>, history: Option<PathBuf>) -> Result<(), End> {
-    let mut editor = LineEditor::new(PROMPT, commands::words(), history);
+    let mut editor = LineEditor::new(PROMPT, completed(talk, maker), history);
     greet(talk);
     let mut interrupted = false;
     loop {
@@ -66,6 +66,13 @@ pub(super) async fn hold(talk: &mut Talk, maker: &Maker<'_>, history: Option<Pat
     }
 }
 
+/// What Tab completes: commands, those of the agent file, and the models of the file after theirs.
+fn completed(talk: &Talk, maker: &Maker<'_>) -> Vec<String> {
+    let own = talk.conversation.agent().commands().map(|name| format!("/{name}"));
+    let models = maker.models().map(|name| format!("/model {name}"));
+    commands::words().into_iter().chain(own).chain(models).collect()
+}
+
 fn greet(talk: &Talk) {
     let agent = talk.conversation.agent();
     output::line(Look::Quiet, format_args!("{}, {} · /help says what else", agent.name(), agent.model()));
@@ -84,8 +91,9 @@ async fn answer(talk: &mut Talk, maker: &Maker<'_>, line: &str) -> Result<Next, 
         Said::Unknown(word) => {
             output::line(Look::Warning, format_args!("there is no {word}; /help says what there is"));
         }
-        Said::Command(Command::Exit) => return Ok(Next::Leave),
-        Said::Command(command) => obey(talk, maker, command)?,
+        Said::Command(Command::Exit, _) => return Ok(Next::Leave),
+        Said::Command(Command::Model, name) if !name.is_empty() => change_model(talk, maker, name),
+        Said::Command(command, _) => obey(talk, maker, command)?,
         Said::Message(message) => return say(talk, message).await,
     }
     Ok(Next::GoOn)
@@ -112,7 +120,7 @@ fn obey(talk: &mut Talk, maker: &Maker<'_>, command: Command) -> Result<(), End>
         Command::Cost => output::line(Look::Plain, cost(talk)),
         Command::Model => {
             let model = talk.conversation.agent().model();
-            output::line(Look::Plain, format_args!("{model}; `run --model` chooses another"));
+            output::line(Look::Plain, format_args!("{model}; `/model NAME` lets another one answer"));
         }
         Command::Session => output::ask(session(talk)),
         Command::Telemetry => {
@@ -120,7 +128,10 @@ fn obey(talk: &mut Talk, maker: &Maker<'_>, command: Command) -> Result<(), End>
             let _ = telemetry::show_status(maker.startup);
         }
         Command::Clear => {
-            let fresh = maker.conversation()?;
+            let mut fresh = maker.conversation()?;
+            if let Some(model) = &talk.model {
+                fresh.change_model(maker.agent_with(fresh.agent().name(), model)?);
+            }
             std::mem::replace(&mut talk.conversation, fresh).finish();
             output::line(Look::Quiet, "a new conversation; nothing of the last one is remembered");
         }
@@ -129,15 +140,38 @@ fn obey(talk: &mut Talk, maker: &Maker<'_>, command: Command) -> Result<(), End>
     Ok(())
 }
 
+/// Lets another model answer from now on; one that cannot is said, and nothing changes.
+fn change_model(talk: &mut Talk, maker: &Maker<'_>, name: &str) {
+    match maker.agent_with(talk.conversation.agent().name(), name) {
+        Ok(agent) => {
+            talk.conversation.change_model(agent);
+            talk.model = Some(name.to_owned());
+            let agent = talk.conversation.agent();
+            if let Some(auto) = agent.auto() {
+                output::note(format_args!("model {auto}"));
+            }
+            output::line(Look::Quiet, format_args!("{} answers from now on", agent.model()));
+        }
+        Err(failure) => output::failure(&failure),
+    }
+}
+
 /// Agent, model, tokens and cost in a line: `root · openai/gpt-4o · 1,234 tokens · $0.0012`.
 fn status(talk: &Talk) -> String {
     let (agent, usage) = (talk.conversation.agent(), talk.conversation.usage());
-    let tokens = calls::thousands(usage.input_tokens + usage.output_tokens);
-    format!("{} · {} · {tokens} tokens · {}", agent.name(), agent.model(), dollars(usage.cost))
+    let used = match usage.input_tokens + usage.output_tokens {
+        // A model that was stopped, or whose server does not count, is not free.
+        0 => "tokens unknown".to_owned(),
+        tokens => format!("{} tokens · {}", calls::thousands(tokens), dollars(usage.cost)),
+    };
+    format!("{} · {} · {used}", agent.name(), agent.model())
 }
 
 fn cost(talk: &Talk) -> String {
     let usage = talk.conversation.usage();
+    if usage.input_tokens + usage.output_tokens == 0 {
+        return "no model has told yet how many tokens it used".to_owned();
+    }
     format!(
         "{} tokens read ({} cached), {} written ({} thoughts): {}",
         calls::thousands(usage.input_tokens),

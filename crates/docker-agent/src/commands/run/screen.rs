@@ -12,11 +12,14 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use agent_runtime::{Event, ToolStatus};
+use serde_json::Value;
 use unicode_width::UnicodeWidthChar as _;
 
 use self::markdown::Markdown;
-use super::calls;
+use super::changes::Extent;
 use super::console::Sink;
+use super::hints::hint;
+use super::{calls, changes};
 use crate::output::{self, Look};
 
 /// How often the spinner moves.
@@ -54,6 +57,8 @@ struct Wait {
     call: Option<String>,
     label: String,
     since: Instant,
+    /// What somebody saw of the change before it was made.
+    seen: Option<Extent>,
 }
 
 /// The screen that the process has.
@@ -145,21 +150,33 @@ impl<W: Write> Screen<W> {
         self.show_now(&shown)
     }
 
-    fn result(&mut self, name: &str, id: &str, status: ToolStatus, text: &str, ms: u64) -> io::Result<()> {
-        let at = self.waits.iter().position(|wait| wait.call.as_deref() == Some(id));
-        let label = at.map_or_else(|| calls::shortened(name), |at| self.waits.remove(at).label);
-        let time = calls::elapsed(ms);
+    /// The outcome of a call, and what it changed unless somebody has just seen that.
+    fn result(&mut self, result: &Event) -> io::Result<()> {
+        let Event::ToolResult { id, name, status, text, diff, elapsed_ms } = result else { return Ok(()) };
+        let at = self.waits.iter().position(|wait| wait.call.as_ref() == Some(id));
+        let (label, seen) = at.map_or_else(
+            || (calls::shortened(name), None),
+            |at| {
+                let Wait { label, seen, .. } = self.waits.remove(at);
+                (label, seen)
+            },
+        );
         let (mark, look, how) = match status {
             ToolStatus::Ok => ('✓', Look::Quiet, ""),
             ToolStatus::Error => ('✗', Look::Warning, "failed, "),
             ToolStatus::Denied => ('✗', Look::Warning, "denied, "),
             ToolStatus::Cancelled => ('✗', Look::Warning, "cancelled, "),
         };
+        let extent = diff.as_ref().map(Extent::made);
+        let lines = extent.map(|extent| format!("{extent}, ")).unwrap_or_default();
         // What the call was may be long; how it went must be seen.
-        let tail = format!(" ({how}{time})");
+        let tail = format!(" ({how}{lines}{})", calls::elapsed(*elapsed_ms));
         let room = (self.width)().saturating_sub(tail.chars().count() + 3);
         self.line(look, &format!("{mark} {}{tail}", cut(&label, room)))?;
-        if status != ToolStatus::Ok
+        if let Some(diff) = diff.as_ref().filter(|_| extent != seen) {
+            self.show_now(&changes::styled_in_short(&changes::made(diff)))?;
+        }
+        if *status != ToolStatus::Ok
             && let Some(first) = text.lines().find(|line| !line.trim().is_empty())
         {
             self.short_line(look, &format!("  {}", calls::shortened(first)))?;
@@ -170,8 +187,16 @@ impl<W: Write> Screen<W> {
         Ok(())
     }
 
+    /// Somebody is about to see what a call would change.
+    fn asked(&mut self, id: &str, name: &str, arguments: &Value) {
+        let wait = self.waits.iter_mut().find(|wait| wait.call.as_deref() == Some(id));
+        if let Some(wait) = wait {
+            wait.seen = changes::proposed(name, arguments).map(|lines| Extent::proposed(&lines));
+        }
+    }
+
     fn wait(&mut self, call: Option<String>, label: impl Into<String>) {
-        self.waits.push(Wait { call, label: label.into(), since: Instant::now() });
+        self.waits.push(Wait { call, label: label.into(), since: Instant::now(), seen: None });
     }
 
     fn limit(&self) -> usize {
@@ -226,9 +251,11 @@ impl<W: Write> Screen<W> {
                 self.wait(Some(id.clone()), calls::label(name, arguments));
                 Ok(())
             }
-            Event::ToolResult { id, name, status, text, elapsed_ms, .. } => {
-                self.result(name, id, *status, text, *elapsed_ms)
+            Event::ToolConfirmationRequest { id, name, arguments } => {
+                self.asked(id, name, arguments);
+                Ok(())
             }
+            Event::ToolResult { .. } => self.result(event),
             Event::Usage { total, .. } => {
                 self.tokens = total.input_tokens + total.output_tokens;
                 Ok(())
@@ -240,8 +267,9 @@ impl<W: Write> Screen<W> {
             Event::Warning { text } => {
                 self.line(Look::Warning, &format!("warning: {}", output::harmless(text)))
             }
-            Event::Error { text, .. } => {
-                self.line(Look::Error, &format!("error: {}", output::harmless(text)))
+            Event::Error { class, text } => {
+                self.line(Look::Error, &format!("error: {}", output::harmless(text)))?;
+                hint(class).map_or(Ok(()), |hint| self.line(Look::Quiet, &format!("hint: {hint}")))
             }
             Event::TurnEnded { .. } => {
                 self.waits.clear();

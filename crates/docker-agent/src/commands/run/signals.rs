@@ -1,4 +1,4 @@
-//! What asks a run to stop: Ctrl-C, SIGTERM, the end of the terminal (SIGHUP), the end of docker.
+//! What asks a run, and whatever else waits, to stop: Ctrl-C, SIGTERM, the end of the terminal (SIGHUP), the end of docker.
 
 use std::future::Future;
 use std::io;
@@ -10,7 +10,7 @@ use crate::plugin::Parent;
 
 /// A reason to stop.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Caught {
+pub(in crate::commands) enum Caught {
     Interrupt,
     Terminate,
     HangUp,
@@ -21,7 +21,7 @@ pub(super) enum Caught {
 impl Caught {
     /// The exit code that shells know it by: 128 and the signal's number.
     /// Docker does not say which signal it got; it is taken for Ctrl-C.
-    pub(super) const fn exit_code(self) -> u64 {
+    pub(in crate::commands) const fn exit_code(self) -> u64 {
         match self {
             Self::Interrupt | Self::DockerGone => 130,
             Self::Terminate => 143,
@@ -45,7 +45,7 @@ impl Caught {
 type Gone = Pin<Box<dyn Future<Output = ()> + Send>>;
 
 /// The signals; from now on they do not end the process by themselves.
-pub(super) struct Signals {
+pub(in crate::commands) struct Signals {
     interrupt: Signal,
     terminate: Signal,
     hang_up: Signal,
@@ -54,7 +54,7 @@ pub(super) struct Signals {
 
 impl Signals {
     /// Listens, also to docker if it called us; needs an event loop.
-    pub(super) fn listen() -> io::Result<Self> {
+    pub(in crate::commands) fn listen() -> io::Result<Self> {
         Ok(Self {
             interrupt: signal(SignalKind::interrupt())?,
             terminate: signal(SignalKind::terminate())?,
@@ -63,7 +63,7 @@ impl Signals {
         })
     }
 
-    pub(super) async fn next(&mut self) -> Caught {
+    pub(in crate::commands) async fn next(&mut self) -> Caught {
         let docker = &mut self.docker;
         let gone = async {
             match docker {

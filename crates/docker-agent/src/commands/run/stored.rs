@@ -51,6 +51,9 @@ pub(crate) fn failure(error: SessionError) -> Failure {
     match error {
         SessionError::Unknown { .. } => Failure::usage(error),
         SessionError::Format { .. } => Failure::new(ErrorClass::Config, error),
+        SessionError::Io { doing, path, error } => {
+            Failure::new(ErrorClass::Io, format_args!("cannot {doing} {}", path.display())).because(&error)
+        }
         error => Failure::new(ErrorClass::Io, error),
     }
 }

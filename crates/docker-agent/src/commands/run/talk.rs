@@ -1,12 +1,13 @@
 //! Holds the conversation: messages from the command line, from stdin or from a prompt; signals beside it.
 
+use std::io;
 use std::pin::pin;
 
 use agent_runtime::{Conversation, TurnOutcome};
 use agent_telemetry::{Ended, ErrorClass};
 
 use super::console::Console;
-use super::keys::AsFound;
+use super::keys::{self, AsFound};
 use super::screen::{self, Shared};
 use super::signals::{Caught, Signals};
 use super::{Prepared, prompt, shown, stdin};
@@ -67,14 +68,16 @@ pub(super) struct Talk {
     /// The terminal that somebody types at.
     pub(super) terminal: AsFound,
     pub(super) turns: u64,
+    /// The model that somebody chose meanwhile.
+    pub(super) model: Option<String>,
     screen: Option<Shared>,
 }
 
 /// Holds a conversation until its end, or until a signal ends it.
 pub(super) async fn hold(prepared: Prepared<'_>, signals: Signals) -> Outcome {
     let Prepared { conversation, console, screen, script, recorder, maker } = prepared;
-    let terminal = AsFound::remember();
-    let mut talk = Talk { conversation, console, signals, terminal, turns: 0, screen };
+    let terminal = AsFound::default();
+    let mut talk = Talk { conversation, console, signals, terminal, turns: 0, model: None, screen };
     let called = maker.startup.called();
     let said = match script {
         Script::Messages(messages) => talk.say_all(&messages).await,
@@ -111,8 +114,10 @@ impl Talk {
         self.turns += 1;
         let message = self.conversation.agent().message(message);
         let cancel = self.console.begin();
-        // Where keys cannot be had one by one, they come with the next Enter.
-        let _ = self.terminal.take_keys();
+        if self.console.asks_somebody() {
+            // Where keys cannot be had one by one, they come with the next Enter.
+            let _ = self.terminal.take_keys();
+        }
         let mut ticks = tokio::time::interval(screen::TICK);
         let (screen, signals) = (&self.screen, &mut self.signals);
         let outcome = {
@@ -131,8 +136,10 @@ impl Talk {
                     }
                     outcome = &mut turn => break (outcome, caught),
                     _ = ticks.tick(), if screen.is_some() => {
-                        // A terminal that cannot be written is noticed by the next event.
-                        let _ = screen.as_ref().map(|screen| screen::locked(screen).tick());
+                        if let Some(screen) = screen.as_ref().filter(|_| keys::is_foreground(io::stdout())) {
+                            // A terminal that cannot be written is noticed by the next event.
+                            let _ = screen::locked(screen).tick();
+                        }
                     }
                 }
             }
@@ -143,7 +150,7 @@ impl Talk {
 
     /// Prepares the terminal for a line to be typed. Its editor takes keys by itself and leaves the modes that it found,
     /// so that what is typed ahead does not show; a terminal that cannot edit needs its own modes.
-    pub(super) fn ready_for_a_line(&self) {
+    pub(super) fn ready_for_a_line(&mut self) {
         if self.screen.is_some() {
             let _ = self.terminal.take_keys();
         } else {
@@ -174,10 +181,7 @@ impl Talk {
         match text {
             Ok(text) if text.trim().is_empty() => Err(End::Failed(no_message(called))),
             Ok(text) => Ok(text.trim_end().to_owned()),
-            Err(error) => {
-                let text = format_args!("cannot read stdin: {error}");
-                Err(End::Failed(Failure::new(ErrorClass::Io, text)))
-            }
+            Err(error) => Err(End::Failed(Failure::new(ErrorClass::Io, "cannot read stdin").because(&error))),
         }
     }
 }

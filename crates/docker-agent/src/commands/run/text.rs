@@ -3,7 +3,9 @@
 use std::io;
 
 use super::calls::{call, shortened};
+use super::changes::Extent;
 use super::console::Sink;
+use super::hints::hint;
 use crate::output::{self, Look};
 use agent_runtime::{Event, ToolStatus};
 
@@ -47,11 +49,13 @@ impl Sink for Text {
             Event::ToolCall { name, arguments, .. } => {
                 output::line(Look::Quiet, format_args!("tool: {}", call(name, arguments)));
             }
-            Event::ToolResult { name, status, text, elapsed_ms, .. } => {
+            Event::ToolResult { name, status, text, diff, elapsed_ms, .. } => {
                 let name = shortened(name);
                 match status {
                     ToolStatus::Ok => {
-                        output::line(Look::Quiet, format_args!("tool: {name} ok, {elapsed_ms} ms"));
+                        let lines = diff.as_ref().map(|diff| format!(" {},", Extent::made(diff)));
+                        let lines = lines.unwrap_or_default();
+                        output::line(Look::Quiet, format_args!("tool: {name} ok,{lines} {elapsed_ms} ms"));
                     }
                     ToolStatus::Error => failed(&name, "failed", text),
                     ToolStatus::Denied => failed(&name, "denied", text),
@@ -67,7 +71,7 @@ impl Sink for Text {
                 output::line(Look::Warning, format_args!("{from} does not answer, asking {to}: {text}"));
             }
             Event::Warning { text } => output::warning(output::harmless(text)),
-            Event::Error { text, .. } => output::error(output::harmless(text), None),
+            Event::Error { class, text } => output::error(output::harmless(text), &[], hint(class)),
             _ => {}
         }
         Ok(())

@@ -30,10 +30,11 @@ pub(super) fn run(args: &ProveOffArgs) -> Outcome {
         [] => vec![own_program()?, "version".into()],
         command => command.to_vec(),
     };
-    let folder = tempfile::tempdir().map_err(|error| Failure::new(ErrorClass::Io, error))?;
+    let folder = tempfile::tempdir()
+        .map_err(|error| Failure::new(ErrorClass::Io, "cannot make a temporary folder").because(&error))?;
     let status = trace(&strace, folder.path(), &command)?;
-    let trace =
-        std::fs::read(folder.path().join("trace")).map_err(|error| Failure::new(ErrorClass::Io, error))?;
+    let trace = std::fs::read(folder.path().join("trace"))
+        .map_err(|error| Failure::new(ErrorClass::Io, "cannot read what strace saw").because(&error))?;
     let findings = Findings::of(&String::from_utf8_lossy(&trace));
     let words: Vec<_> = command.iter().map(|word| word.to_string_lossy().into_owned()).collect();
     if args.json {
@@ -51,7 +52,9 @@ pub(super) fn run(args: &ProveOffArgs) -> Outcome {
 }
 
 fn own_program() -> Result<OsString, Failure> {
-    std::env::current_exe().map(Into::into).map_err(|error| Failure::new(ErrorClass::Io, error))
+    std::env::current_exe().map(Into::into).map_err(|error| {
+        Failure::new(ErrorClass::Io, "cannot find out where this program is").because(&error)
+    })
 }
 
 fn find_strace() -> Option<PathBuf> {
@@ -71,7 +74,7 @@ fn trace(strace: &Path, folder: &Path, command: &[OsString]) -> Result<ExitStatu
         // The report alone is data.
         .stdout(std::io::stderr())
         .status()
-        .map_err(|error| Failure::new(ErrorClass::Io, format_args!("cannot start strace: {error}")))
+        .map_err(|error| Failure::new(ErrorClass::Io, "cannot start strace").because(&error))
 }
 
 #[derive(Serialize)]

@@ -19,22 +19,34 @@ pub(super) struct Tmux {
 impl Tmux {
     /// Starts the program in a terminal of that width. What it leaves behind is said after its end.
     pub(super) fn start(home: &Home, width: usize, arguments: &[&str]) -> Option<Self> {
+        // Ctrl-C reaches the shell, too, which has to say what became of the program.
+        Self::start_by(home, width, arguments, "trap : INT; {}")
+    }
+
+    /// Starts the program as a job in the background. If it stops there, `stopped` is said, and it is brought to the
+    /// front by a line that is typed.
+    pub(super) fn start_behind(home: &Home, width: usize, arguments: &[&str]) -> Option<Self> {
+        let script = "set -m; {} & wait $!; status=$?; if [ $status -gt 128 ]; then echo stopped; read -r go; \
+                      fg >/dev/null; status=$?; fi; (exit $status)";
+        Self::start_by(home, width, arguments, script)
+    }
+
+    fn start_by(home: &Home, width: usize, arguments: &[&str], script: &str) -> Option<Self> {
         let program = tool("tmux")?;
         let settings = "set -g status off\nset -g escape-time 0\nset -g default-terminal screen-256color\n";
         let settings = home.write("tmux.conf", settings);
         let direct = home.command(arguments);
-        // Ctrl-C reaches the shell, too, which has to say what became of the program.
-        let mut script = String::from("trap : INT; env -i");
+        let mut call = String::from("env -i");
         for (name, value) in direct.get_envs().filter_map(|(name, value)| Some((name, value?))) {
-            let _ = write!(script, " {}={}", name.display(), quoted(&value.to_string_lossy()));
+            let _ = write!(call, " {}={}", name.display(), quoted(&value.to_string_lossy()));
         }
-        let _ = write!(script, " TERM=screen-256color {}", env!("CARGO_BIN_EXE_docker-agent"));
+        let _ = write!(call, " TERM=screen-256color {}", env!("CARGO_BIN_EXE_docker-agent"));
         for argument in arguments {
-            let _ = write!(script, " {}", quoted(argument));
+            let _ = write!(call, " {}", quoted(argument));
         }
-        script.push_str(
-            "; echo \"exit $?, $(stty -a | grep -ow -e '-*echo' -e '-*icanon' | tr '\\n' ' ')\"; exec cat",
-        );
+        let script = script.replace("{}", &call);
+        let script = script
+            + "; echo \"exit $?, $(stty -a | grep -ow -e '-*echo' -e '-*icanon' | tr '\\n' ' ')\"; exec cat";
         // A server that is ending still has its socket.
         static STARTED: AtomicU32 = AtomicU32::new(0);
         let number = STARTED.fetch_add(1, Ordering::Relaxed);

@@ -156,12 +156,7 @@ impl Writer {
             conn.execute_batch("DELETE FROM segment_column; DELETE FROM segment;")?;
             raise_generation(conn)
         })?;
-        let mut made = 0;
-        while let Some(packed) = reader.next_segment()? {
-            self.seal(&packed)?;
-            made += 1;
-        }
-        Ok(made)
+        self.seal_complete(reader)
     }
 }
 

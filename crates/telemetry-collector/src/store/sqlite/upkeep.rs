@@ -178,6 +178,16 @@ impl Writer {
         })
     }
 
+    /// Seals all cells that are complete, for want of an upkeep thread; says how many.
+    pub(crate) fn seal_complete(&mut self, reader: &Reader) -> Result<u64, StoreError> {
+        let mut made = 0;
+        while let Some(packed) = reader.next_segment()? {
+            self.seal(&packed)?;
+            made += 1;
+        }
+        Ok(made)
+    }
+
     /// Runs one transaction of upkeep.
     pub(super) fn upkeep<T>(
         &mut self,

@@ -16,7 +16,7 @@ pub(super) enum Command {
 const ALL: [(Command, &str, &str); 7] = [
     (Command::Help, "/help", "these commands"),
     (Command::Cost, "/cost", "tokens and cost so far"),
-    (Command::Model, "/model", "which model answers"),
+    (Command::Model, "/model", "which model answers; with a name, another one answers from now on"),
     (Command::Session, "/session", "this conversation: agent, tools, turns"),
     (Command::Telemetry, "/telemetry", "what is collected, and whether it is sent"),
     (Command::Clear, "/clear", "begin a new conversation"),
@@ -28,7 +28,8 @@ const ALL: [(Command, &str, &str); 7] = [
 pub(super) enum Said<'a> {
     Nothing,
     Message(&'a str),
-    Command(Command),
+    /// A command, and what follows it.
+    Command(Command, &'a str),
     /// A word that looks like a command and is none.
     Unknown(&'a str),
 }
@@ -42,7 +43,7 @@ impl<'a> Said<'a> {
             return Self::Nothing;
         }
         if let Some((command, ..)) = ALL.iter().find(|(_, known, _)| *known == word) {
-            return Self::Command(*command);
+            return Self::Command(*command, line[word.len()..].trim());
         }
         let looks_like_one = word.strip_prefix('/').is_some_and(|rest| {
             !rest.is_empty() && rest.chars().all(|c| c.is_ascii_alphanumeric() || c == '-')
@@ -77,8 +78,9 @@ mod tests {
             ("", Said::Nothing),
             ("  ", Said::Nothing),
             (" hello ", Said::Message("hello")),
-            ("/help", Said::Command(Command::Help)),
-            (" /exit now", Said::Command(Command::Exit)),
+            ("/help", Said::Command(Command::Help, "")),
+            ("/model  openai/gpt-4o ", Said::Command(Command::Model, "openai/gpt-4o")),
+            (" /exit now", Said::Command(Command::Exit, "now")),
             ("/quit", Said::Unknown("/quit")),
             ("/etc/hosts is odd", Said::Message("/etc/hosts is odd")),
             ("/etc/hosts", Said::Message("/etc/hosts")),

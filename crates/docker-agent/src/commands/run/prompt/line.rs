@@ -126,8 +126,10 @@ impl Completer for Words {
 
     fn complete(&self, line: &str, at: usize, _: &Context<'_>) -> rustyline::Result<(usize, Vec<Pair>)> {
         let typed = &line[..at];
-        if typed.starts_with('/') && !typed.contains(' ') {
-            let matching = self.commands.iter().filter(|command| command.starts_with(typed));
+        if typed.starts_with('/') {
+            let words = |text: &str| text.matches(' ').count();
+            let fits = |command: &&String| command.starts_with(typed) && words(command) == words(typed);
+            let matching = self.commands.iter().filter(fits);
             let pairs: Vec<Pair> = matching
                 .map(|command| Pair { display: command.clone(), replacement: format!("{command} ") })
                 .collect();

@@ -60,13 +60,8 @@ impl Store {
     }
 
     /// Seals every complete cell.
-    pub(crate) fn seal(&mut self) -> usize {
-        let mut sealed = 0;
-        while let Some(packed) = self.reader.next_segment().unwrap() {
-            self.writer.seal(&packed).unwrap();
-            sealed += 1;
-        }
-        sealed
+    pub(crate) fn seal(&mut self) -> u64 {
+        self.writer.seal_complete(&self.reader).unwrap()
     }
 
     /// Closes and opens it again.

@@ -10,8 +10,12 @@ use rusqlite::Connection;
 use super::agreement::agree;
 use super::population::{Population, Random, Store, TODAY, counters, install};
 use crate::answer::range::Range;
+use crate::catalogue::{Catalogues, docker_agent};
+use crate::intake::{Intake, Taken};
+use crate::seed::Seed;
 use crate::store::question::{DailyTotals, Filters, Group, Key, Question, Subject, View};
 use crate::store::sqlite::schema::MIGRATIONS;
+use crate::store::sqlite::segment::CELL_ROWS;
 use crate::store::sqlite::{Folder, Upkeep, back_up};
 use crate::store::{Batch, DAY_MS, Day, Page};
 
@@ -48,6 +52,24 @@ fn tools(store: &Store) -> Vec<Group> {
     let mut groups = store.reader.snapshot(|snapshot| snapshot.groups(&question)).unwrap();
     groups.sort_by(|a, b| a.keys.cmp(&b.keys));
     groups
+}
+
+#[test]
+fn events_that_were_taken_without_a_collector_are_sealed_when_it_is_done() {
+    let dir = tempfile::tempdir().unwrap();
+    let population = Seed::new(4, 40, 1, TODAY);
+    let catalogues = Catalogues::of(docker_agent().unwrap());
+    let mut intake = Intake::open(dir.path(), catalogues, 0).unwrap();
+    let mut accepted = 0;
+    let tell = |taken: Taken| accepted += taken.map_or(0, |answer| answer.accepted);
+    intake.take_all(population.requests(), population.new_ids(), tell).unwrap();
+    intake.close().unwrap();
+    let store = Store::at(dir);
+    assert!(accepted > 10 * CELL_ROWS as u64, "{accepted} events are too few for a test");
+    let sealed = "SELECT count(*) FROM segment";
+    let sealed: u64 =
+        Connection::open(database(&store)).unwrap().query_row(sealed, [], |row| row.get(0)).unwrap();
+    assert_eq!(sealed, accepted / CELL_ROWS as u64);
 }
 
 /// The bytes of all segments.

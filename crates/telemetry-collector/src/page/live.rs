@@ -1,0 +1,80 @@
+//! The newest events, exactly as they were stored; a script adds those that arrive.
+
+use std::sync::Arc;
+
+use askama::Template;
+use serde_json::Value;
+
+use super::filters::{FilterForm, Reach};
+use super::format::{Shown, moment};
+use super::layout::Layout;
+use super::state::State;
+use crate::store::{EventRow, UnixMs};
+
+pub(crate) use super::filters::values as filter_values;
+
+/// How many events the page starts with.
+pub(crate) const LIVE_EVENTS: u32 = 50;
+/// Properties that say where an event comes from, not what happened.
+const ORIGIN: [&str; 8] = ["user_uuid", "version", "os", "arch", "os_language", "caller", "schema", "action"];
+
+/// The list of the newest events.
+#[derive(Debug, Template)]
+#[template(path = "live.html")]
+pub(crate) struct Live {
+    pub(crate) layout: Layout,
+    form: FilterForm,
+    events: Vec<Event>,
+    /// The script continues after it.
+    last_row: i64,
+    made_at: Shown,
+}
+
+#[derive(Debug)]
+struct Event {
+    row: i64,
+    at: Shown,
+    event: String,
+    action: String,
+    facts: Vec<(String, String)>,
+    origin: String,
+    install: String,
+}
+
+impl Live {
+    pub(crate) fn new(newest: &[EventRow], state: &State, values: &[Vec<Arc<str>>], now_ms: UnixMs) -> Self {
+        let reach = Reach {
+            has_days: false,
+            compares: Some(false),
+            serves: &[],
+            limit: "every event is shown as it arrives",
+        };
+        Self {
+            layout: Layout::of("live", "/live", state).with_live(),
+            form: FilterForm::new("/live", state, reach, values, now_ms),
+            events: newest.iter().rev().map(Event::new).collect(),
+            last_row: newest.last().map_or(0, |event| event.row),
+            made_at: moment(now_ms),
+        }
+    }
+}
+
+impl Event {
+    fn new(event: &EventRow) -> Self {
+        let text = |name: &str| match event.properties.get(name) {
+            Some(Value::String(text)) => text.clone(),
+            Some(other) => other.to_string(),
+            None => String::new(),
+        };
+        let own = event.properties.keys().filter(|name| !ORIGIN.contains(&name.as_str()));
+        Self {
+            row: event.row,
+            at: moment(event.event_timestamp),
+            event: event.event.clone(),
+            action: text("action"),
+            facts: own.map(|name| (name.clone(), text(name))).collect(),
+            origin: format!("{} {}/{} {}", text("version"), text("os"), text("arch"), text("caller")),
+            install: text("user_uuid").chars().take(8).collect(),
+        }
+    }
+}
