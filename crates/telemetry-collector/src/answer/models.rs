@@ -8,7 +8,6 @@ use super::datum::{Date, Dollars, Quotient};
 use super::summary::only;
 use super::table::{Shape, Table, TableSpec, rows};
 use super::{Scope, ViewSpec};
-use crate::histogram::Histogram;
 use crate::store::StoreError;
 use crate::store::question::{Group, Key, Subject, Sum, View};
 
@@ -147,14 +146,12 @@ struct Usage {
     calls: u64,
     /// In the order of [`SUMS`].
     sums: [u64; 7],
-    durations: Histogram,
 }
 
 impl Usage {
     fn add(&mut self, group: &Group) {
         self.calls += group.count;
         self.sums.iter_mut().zip(&group.sums).for_each(|(sum, more)| *sum = sum.saturating_add(*more));
-        self.durations.merge(&group.durations);
     }
 
     fn unpriced(&self) -> u64 {
@@ -171,24 +168,30 @@ impl Usage {
 }
 
 fn ask(view: &mut dyn View, scope: &Scope) -> Result<Vec<Table>, StoreError> {
-    let tokens = || scope.of(Subject::Token).adding(SUMS);
+    let tokens = || scope.of(Subject::Token);
+    let mut totals = Usage::default();
+    let mut by_day: BTreeMap<i64, Usage> = BTreeMap::new();
+    let mut by_purpose: BTreeMap<Arc<str>, Usage> = BTreeMap::new();
+    let mut by_model: BTreeMap<(Arc<str>, Arc<str>), Usage> = BTreeMap::new();
+    // Adding up is the dearest part of it, so all that is added comes from one question.
+    let keys = [Key::Day, Key::Purpose, Key::Provider, Key::Model];
+    for group in view.groups(&tokens().by(keys).adding(SUMS))? {
+        totals.add(&group);
+        by_day.entry(day(&group.keys[0])).or_default().add(&group);
+        by_purpose.entry(name(&group.keys[1])).or_default().add(&group);
+        by_model.entry((name(&group.keys[2]), name(&group.keys[3]))).or_default().add(&group);
+    }
     let mut models = Vec::new();
-    for group in view.groups(&tokens().by([Key::Provider, Key::Model]).with_durations().with_installs())? {
-        models.push(Model::new(&group));
+    let by_installs = tokens().by([Key::Provider, Key::Model]).with_durations().with_installs();
+    for group in view.groups(&by_installs)? {
+        let usage = by_model.remove(&(name(&group.keys[0]), name(&group.keys[1]))).unwrap_or_default();
+        models.push(Model::new(&group, &usage));
     }
     most_first(&mut models, |row| {
         let names = (Arc::clone(&row.model_provider), Arc::clone(&row.model_name));
         (row.input_tokens.saturating_add(row.output_tokens), names)
     });
-    let mut totals = Usage::default();
-    let mut by_day: BTreeMap<i64, Usage> = BTreeMap::new();
-    let mut by_purpose: BTreeMap<Arc<str>, Usage> = BTreeMap::new();
-    for group in view.groups(&tokens().by([Key::Day, Key::Purpose]))? {
-        totals.add(&group);
-        by_day.entry(day(&group.keys[0])).or_default().add(&group);
-        by_purpose.entry(name(&group.keys[1])).or_default().add(&group);
-    }
-    let installs = only(view.groups(&scope.of(Subject::Token).with_installs())?).installs;
+    let installs = only(view.groups(&tokens().with_installs())?).installs;
     let sessions = only(view.groups(&scope.of(Subject::SessionStart))?).count;
     let mut purposes: Vec<Purpose> = by_purpose.into_iter().map(Purpose::new).collect();
     most_first(&mut purposes, |row| (row.calls, Arc::clone(&row.purpose)));
@@ -225,12 +228,11 @@ impl Totals {
 }
 
 impl Model {
-    fn new(group: &Group) -> Self {
-        let mut usage = Usage::default();
-        usage.add(group);
+    /// From its latencies and installations, and from what its calls used.
+    fn new(group: &Group, usage: &Usage) -> Self {
         let [input_tokens, output_tokens, cache_read_tokens, cache_write_tokens, reasoning_tokens, ..] =
             usage.sums;
-        let [p50_ms, p95_ms, p99_ms] = [50, 95, 99].map(|percent| usage.durations.percentile(percent));
+        let [p50_ms, p95_ms, p99_ms] = [50, 95, 99].map(|percent| group.durations.percentile(percent));
         Self {
             model_provider: name(&group.keys[0]),
             model_name: name(&group.keys[1]),

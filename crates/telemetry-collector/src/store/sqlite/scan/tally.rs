@@ -128,12 +128,7 @@ impl Columns {
             Axis::Env(_) => column(Field::Env),
             Axis::Own(_, field) => column(*field),
         };
-        let sum = |sum: &Sum| {
-            column(Field::Sum(match sum {
-                Sum::Priced => Sum::CostNano,
-                sum => *sum,
-            }))
-        };
+        let sum = |sum: &Sum| column(Field::Sum(column_of(*sum)));
         let question = plan.question;
         Ok(Self {
             axes: plan.axes.iter().map(axis).collect::<Result<_, _>>()?,
@@ -141,6 +136,14 @@ impl Columns {
             bucket: question.durations.then(|| column(Field::Bucket)).transpose()?,
             install: question.installs.then(|| column(Field::Install)).transpose()?,
         })
+    }
+}
+
+/// The sum whose column says what a sum needs.
+fn column_of(sum: Sum) -> Sum {
+    match sum {
+        Sum::Priced => Sum::CostNano,
+        sum => sum,
     }
 }
 
@@ -175,15 +178,19 @@ impl Tally {
             self.counts[*slot as usize] += 1;
         }
         let mut values = Vec::with_capacity(pick.len());
+        let mut gathered = None;
         for (at, (column, sum)) in sums.iter().zip(&plan.question.sums).enumerate() {
-            values.clear();
-            match sum {
-                Sum::Priced => column.gather(&pick, &mut values, |value| u64::from(value > 0)),
-                _ => column.gather(&pick, &mut values, |value| value.saturating_sub(1)),
+            if gathered.replace(column_of(*sum)) != Some(column_of(*sum)) {
+                values.clear();
+                column.gather(&pick, &mut values, |raised| raised);
             }
-            for (slot, value) in slots.iter().zip(&values) {
+            let of = |raised: u64| match sum {
+                Sum::Priced => u64::from(raised > 0),
+                _ => raised.saturating_sub(1),
+            };
+            for (slot, raised) in slots.iter().zip(&values) {
                 let sum = &mut self.sums[*slot as usize * plan.sums() + at];
-                *sum = sum.saturating_add(*value);
+                *sum = sum.saturating_add(of(*raised));
             }
         }
         let mut values: Vec<u32> = Vec::with_capacity(pick.len());
