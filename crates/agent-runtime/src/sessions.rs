@@ -138,12 +138,13 @@ pub enum SessionError {
     },
 }
 
-/// A conversation's file, open for what is said next.
+/// A conversation's file, for what is said next. A conversation in which nothing is said leaves none.
 #[derive(Debug)]
 pub struct SessionFile {
-    id: StoredId,
+    header: Header,
     path: PathBuf,
-    file: File,
+    /// Made with the first change.
+    file: Option<File>,
 }
 
 impl StoredId {
@@ -198,20 +199,15 @@ impl Sessions {
         Self { folder: folder.into() }
     }
 
-    /// Begins a conversation's file.
+    /// Begins a conversation's file, which is there from the first change on.
     ///
     /// # Errors
     ///
-    /// The folder or file cannot be written.
+    /// The folder cannot be created.
     pub fn create(&self, header: &Header) -> Result<SessionFile, SessionError> {
         create_private_folder(&self.folder)
             .map_err(|error| SessionError::io("create", &self.folder, error))?;
-        let path = self.path(header.session);
-        let file = private(OpenOptions::new().create_new(true).append(true)).open(&path);
-        let file = file.map_err(|error| SessionError::io("create", &path, error))?;
-        let mut session = SessionFile { id: header.session, path, file };
-        session.write(header)?;
-        Ok(session)
+        Ok(SessionFile { header: header.clone(), path: self.path(header.session), file: None })
     }
 
     /// Reads a conversation and opens it for more.
@@ -234,7 +230,8 @@ impl Sessions {
         if last != *b"\n" {
             file.write_all(b"\n").map_err(fail)?;
         }
-        Ok((stored, SessionFile { id, path, file }))
+        let header = stored.header.clone();
+        Ok((stored, SessionFile { header, path, file: Some(file) }))
     }
 
     /// Reads a conversation.
@@ -323,24 +320,35 @@ impl SessionFile {
     /// The conversation.
     #[must_use]
     pub fn id(&self) -> StoredId {
-        self.id
+        self.header.session
     }
 
     /// Adds a change, with one write.
     ///
     /// # Errors
     ///
-    /// The file cannot be written.
+    /// The file cannot be created or written.
     pub fn append(&mut self, change: &Change) -> Result<(), SessionError> {
-        self.write(change)
+        let path = &self.path;
+        let fail = |error| SessionError::io("write to", path, error);
+        let mut lines = Vec::new();
+        let file = match &mut self.file {
+            Some(file) => file,
+            none => {
+                add_line(&mut lines, &self.header).map_err(fail)?;
+                let file = private(OpenOptions::new().create_new(true).append(true)).open(path);
+                none.insert(file.map_err(|error| SessionError::io("create", path, error))?)
+            }
+        };
+        add_line(&mut lines, change).map_err(fail)?;
+        file.write_all(&lines).map_err(fail)
     }
+}
 
-    fn write(&mut self, line: &impl Serialize) -> Result<(), SessionError> {
-        let fail = |error| SessionError::io("write to", &self.path, error);
-        let mut bytes = serde_json::to_vec(line).map_err(|error| fail(error.into()))?;
-        bytes.push(b'\n');
-        self.file.write_all(&bytes).map_err(fail)
-    }
+fn add_line(lines: &mut Vec<u8>, value: &impl Serialize) -> io::Result<()> {
+    serde_json::to_writer(&mut *lines, value)?;
+    lines.push(b'\n');
+    Ok(())
 }
 
 impl SessionError {
@@ -350,6 +358,25 @@ impl SessionError {
 }
 
 impl Stored {
+    /// How many messages of the user it has.
+    #[must_use]
+    pub fn turns(&self) -> u64 {
+        self.said().count() as u64
+    }
+
+    /// How the first of them begins.
+    #[must_use]
+    pub fn title(&self) -> String {
+        self.said().next().map(title_of).unwrap_or_default()
+    }
+
+    fn said(&self) -> impl Iterator<Item = &str> {
+        self.transcript.iter().filter_map(|message| match message {
+            Message::User(text) => Some(text.as_str()),
+            _ => None,
+        })
+    }
+
     fn apply(&mut self, change: Change) {
         match change {
             Change::Message(message) => {

@@ -134,6 +134,23 @@ pub trait CommandOutcome {
     fn ended(&self) -> Ended;
 }
 
+/// What `main` returns; codes end at 255.
+///
+/// ```
+/// use std::process::ExitCode;
+///
+/// use agent_telemetry::{Ended, ErrorClass};
+///
+/// let code = |code| format!("{:?}", ExitCode::from(Ended::failure(code, ErrorClass::Io)));
+/// assert_eq!(code(3), format!("{:?}", ExitCode::from(3)));
+/// assert_eq!(code(256), format!("{:?}", ExitCode::from(255)));
+/// ```
+impl From<Ended> for std::process::ExitCode {
+    fn from(ended: Ended) -> Self {
+        Self::from(u8::try_from(ended.exit_code.get()).unwrap_or(u8::MAX))
+    }
+}
+
 impl CommandOutcome for Ended {
     fn ended(&self) -> Ended {
         *self

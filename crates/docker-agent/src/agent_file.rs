@@ -15,7 +15,9 @@ pub(crate) fn read(path: &Path) -> Result<Config, Failure> {
     let text = fs::read_to_string(path).map_err(|error| {
         let failure = Failure::new(ErrorClass::Config, format_args!("cannot read {name}")).because(&error);
         match error.kind() {
-            io::ErrorKind::NotFound => failure.hint("give the path of an agent.yaml"),
+            io::ErrorKind::NotFound | io::ErrorKind::IsADirectory => {
+                failure.hint("give the path of an agent.yaml")
+            }
             _ => failure,
         }
     })?;

@@ -21,11 +21,18 @@
   };
   const text = (value) => (typeof value === "string" ? value : value === undefined ? "" : JSON.stringify(value));
 
+  const DATE = { month: "short", day: "numeric", timeZone: "UTC" };
+  const clock = (at) => {
+    const [day, time] = at.toISOString().split(/[T.]/);
+    const isToday = day === new Date().toISOString().slice(0, 10);
+    return isToday ? time : at.toLocaleDateString("en-US", DATE) + " " + time;
+  };
+
   const item = (event) => {
     const all = event.properties;
     const at = new Date(event.event_timestamp);
     const isValid = !Number.isNaN(at.getTime());
-    const time = element("span", "at", isValid ? at.toISOString().slice(11, 19) : "?");
+    const time = element("span", "at", isValid ? clock(at) : "?");
     if (isValid) time.title = at.toISOString().replace("T", " ").replace("Z", " UTC");
     const dot = element("i", KINDS.includes(event.event) ? "dot " + event.event : "dot");
     const what = element("span", "what", dot, event.event + " ", element("bdi", "", text(all.action)));

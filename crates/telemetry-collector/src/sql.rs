@@ -95,6 +95,10 @@ pub fn query(data: &Path, sql: &str, limits: QueryLimits) -> Result<QueryAnswer,
         true
     };
     query::run(&folder, sql, limits.time, |names| *columns = told_apart(names), each).map_err(|error| match error {
+        SqlError::Asked(message) if message.starts_with("no such table") => {
+            let views: Vec<&str> = VIEWS.iter().map(|view| view.name).collect();
+            ReadError::Asked(format!("{message}; there is {} (`api sql` describes them)", views.join(", ")))
+        }
         SqlError::Asked(message) => ReadError::Asked(message),
         SqlError::TooSlow(_) => ReadError::Asked(format!(
             "{error}; ask for fewer days (`event_timestamp` is the fastest to filter by), or raise --timeout"

@@ -38,12 +38,12 @@ impl fmt::Debug for Terminal<'_> {
 const FAILURE: u64 = 1;
 const USAGE: u64 = 2;
 
-/// Runs the tool; returns its exit code.
+/// Runs the tool; returns how it ended, which is what `main` returns.
 pub fn run(
     telemetry: &Telemetry,
     arguments: impl IntoIterator<Item = OsString>,
     terminal: &mut Terminal<'_>,
-) -> u64 {
+) -> Ended {
     let parsed = Arguments::try_parse_from(arguments);
     // Everybody is told first, `--help` included; somebody who is just turning it off knows.
     let disabling =
@@ -51,7 +51,7 @@ pub fn run(
     if terminal.stderr_is_seen && !disabling {
         consent::show_notice(telemetry, terminal.stderr);
     }
-    let ended = match parsed {
+    match parsed {
         Ok(Arguments { command: Command::Telemetry(command) }) => {
             done(consent::run(telemetry, &command, terminal.stdout), terminal)
         }
@@ -68,8 +68,7 @@ pub fn run(
             let _ = write!(terminal.stderr, "{error}");
             Ended::failure(USAGE, ErrorClass::Usage)
         }),
-    };
-    ended.exit_code.get()
+    }
 }
 
 fn done(result: std::io::Result<()>, terminal: &mut Terminal<'_>) -> Ended {

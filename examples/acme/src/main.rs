@@ -12,7 +12,7 @@ fn main() -> ExitCode {
         .inputs(Inputs::from_process())
         .dirs(Dirs::standard("acme"))
         .build();
-    let code = acme::run(
+    let ended = acme::run(
         &telemetry,
         std::env::args_os(),
         &mut Terminal {
@@ -21,7 +21,7 @@ fn main() -> ExitCode {
             stderr_is_seen: !is_dev_null("/dev/stderr"),
         },
     );
-    u8::try_from(code).map_or(ExitCode::FAILURE, ExitCode::from)
+    ended.into()
 }
 
 /// Whether a file is `/dev/null`; a pipe or a file counts as seen.

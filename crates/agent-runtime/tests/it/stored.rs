@@ -3,7 +3,7 @@
 use std::io::Write;
 
 use agent_runtime::provider::Message;
-use agent_runtime::sessions::{Header, SessionError, Sessions, StoredId};
+use agent_runtime::sessions::{Change, Header, SessionError, Sessions, StoredId};
 use agent_runtime::{Event, TurnOutcome};
 use serde_json::json;
 
@@ -51,12 +51,24 @@ fn a_conversation_is_continued_where_it_was_left() {
 fn files_are_for_their_owner_only() {
     use std::os::unix::fs::PermissionsExt;
     let folder = tempfile::tempdir().unwrap();
-    let server = Server::start([]);
+    let server = Server::start([says("hi")]);
     let mut stage = Stage::new(&server);
     let id = stored(&mut stage, &folder.path().join("s"));
+    stage.turn("hello", &mut Notes::default());
     let mode = |path: &std::path::Path| path.metadata().unwrap().permissions().mode() & 0o777;
     assert_eq!(mode(&folder.path().join("s")), 0o700);
     assert_eq!(mode(&file_of(&folder.path().join("s"), id)), 0o600);
+}
+
+#[test]
+fn a_conversation_in_which_nothing_is_said_leaves_nothing() {
+    let folder = tempfile::tempdir().unwrap();
+    let server = Server::start([]);
+    let mut stage = Stage::new(&server);
+    let id = stored(&mut stage, folder.path());
+    drop(stage);
+    assert!(!file_of(folder.path(), id).exists());
+    assert_eq!(Sessions::new(folder.path()).list().unwrap(), []);
 }
 
 #[test]
@@ -77,7 +89,7 @@ fn a_file_that_was_cut_anywhere_is_read_and_continued() {
         std::fs::write(&path, &whole[..cut]).unwrap();
         let (read, mut file) = sessions.resume(id).unwrap();
         assert!(answered(&read.messages), "cut at {cut}: {:?}", read.messages);
-        file.append(&agent_runtime::sessions::Change::Message(Message::User("more".to_owned()))).unwrap();
+        file.append(&Change::Message(Message::User("more".to_owned()))).unwrap();
         let again = sessions.read(id).unwrap();
         assert!(again.transcript.contains(&Message::User("more".to_owned())), "cut at {cut}");
     }
@@ -148,8 +160,9 @@ fn conversations_are_found_by_place_and_by_the_beginning_of_their_id() {
     };
     let none_yet = message(&sessions, "-1");
     let create = |started_ms: u64| {
-        let header = Header::new("root", started_ms, "/");
-        sessions.create(&header).unwrap().id()
+        let mut file = sessions.create(&Header::new("root", started_ms, "/")).unwrap();
+        file.append(&Change::Message(Message::User("hello".to_owned()))).unwrap();
+        file.id()
     };
     let (old, new) = (create(STARTED_MS), create(STARTED_MS + 1));
     assert_eq!(sessions.find("-1").unwrap(), new);
@@ -174,6 +187,7 @@ fn a_newer_format_is_refused_and_a_full_disk_ends_nothing() {
     let server = Server::start([says("hi"), says("still here")]);
     let mut stage = Stage::new(&server);
     let id = stored(&mut stage, folder.path());
+    assert_eq!(stage.turn("good morning", &mut Notes::default()), TurnOutcome::Completed);
     let path = file_of(folder.path(), id);
     let text = std::fs::read_to_string(&path).unwrap().replace("\"format\":1", "\"format\":2");
     std::fs::write(&path, text).unwrap();

@@ -67,7 +67,7 @@ fn is(record: &Value, event: &str) -> bool {
 /// The records in a list for people.
 pub(super) fn listed(records: &[Value]) -> String {
     if records.is_empty() {
-        return "; nothing was recorded".to_owned();
+        return "; nothing was recorded (is the event in the catalogue that the test uses?)".to_owned();
     }
     let mut out = String::from("; recorded:");
     for record in records {

@@ -118,7 +118,10 @@ fn records_that_arrive_again_are_duplicates() {
 #[test]
 fn failures_say_what_was_there_instead() {
     let (cx, capture) = capture();
-    assert_eq!(complaint(|| capture.only("tool")), "expected one `tool`, found 0; nothing was recorded");
+    assert_eq!(
+        complaint(|| capture.only("tool")),
+        "expected one `tool`, found 0; nothing was recorded (is the event in the catalogue that the test uses?)"
+    );
     cx.session(Name::agent("canary-7")).start().end(SessionOutcome::Completed);
     let said = complaint(|| capture.only("session"));
     assert!(said.starts_with("expected one `session`, found 2; recorded:\n  session.start {"), "{said}");

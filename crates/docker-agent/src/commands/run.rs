@@ -86,6 +86,8 @@ pub(super) fn cannot_listen(error: io::Error) -> Failure {
 /// A conversation that can begin.
 struct Prepared<'a> {
     conversation: Conversation,
+    /// How many turns it has.
+    turns: u64,
     console: Console,
     /// The terminal, where one shows the conversation.
     screen: Option<screen::Shared>,
@@ -123,14 +125,17 @@ impl Maker<'_> {
         Ok(conversation)
     }
 
-    /// The first conversation: a new one, or one that is continued.
-    fn first(&self, team: Team) -> Result<Conversation, Failure> {
+    /// The first conversation, a new one or one that is continued, and how many turns it has.
+    fn first(&self, team: Team) -> Result<(Conversation, u64), Failure> {
         let mut conversation = self.with(team)?;
-        match &self.args.session {
+        let turns = match &self.args.session {
             Some(wanted) => stored::resume(&mut conversation, wanted, self.startup)?,
-            None => stored::begin(&mut conversation, self.args, self.startup),
-        }
-        Ok(conversation)
+            None => {
+                stored::begin(&mut conversation, self.args, self.startup);
+                0
+            }
+        };
+        Ok((conversation, turns))
     }
 
     fn with(&self, team: Team) -> Result<Conversation, Failure> {
@@ -155,9 +160,9 @@ fn prepare<'a>(args: &'a RunArgs, startup: &'a Startup, cx: &'a Cx) -> Result<Pr
     let script = Script::new(args, startup.called())?;
     let (transport, recorder) = transport(args, &team, &environment)?;
     let maker = Maker { args, startup, cx, config, environment, transport };
-    let conversation = maker.first(team)?;
+    let (conversation, turns) = maker.first(team)?;
     let (console, screen) = console(args);
-    Ok(Prepared { conversation, console, screen, script, recorder, maker })
+    Ok(Prepared { conversation, turns, console, screen, script, recorder, maker })
 }
 
 /// How the conversation is shown, and who is asked.

@@ -52,7 +52,7 @@ fn list(sessions: &Sessions, json: bool, called: &str) -> Result<String, Failure
 /// `ID  2026-11-22 12:00  root  2 turns  How the first message begins`.
 fn as_line(session: &Listed) -> String {
     let header = &session.header;
-    let turns = if session.turns == 1 { "1 turn".to_owned() } else { format!("{} turns", session.turns) };
+    let turns = stored::counted(session.turns);
     let title = output::harmless(&session.title);
     format!("{}  {}  {}  {turns}  {title}", header.session, local_time(header.started_ms), header.agent)
 }

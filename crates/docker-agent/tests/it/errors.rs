@@ -166,6 +166,7 @@ fn files_that_cannot_be_used() {
     exit 1
     error: cannot read .
     cause: Is a directory (os error 21)
+    hint: give the path of an agent.yaml
     ");
     assert_snapshot!(failing(&["run", "latin1.yaml", "hi"]), @"
     exit 1

@@ -6,6 +6,7 @@ use serde_json::json;
 
 use crate::server::{self, Server};
 use crate::setup::{Home, shape};
+use crate::tools::tool;
 
 /// Nothing was shown, written or sent.
 #[track_caller]
@@ -33,6 +34,30 @@ fn p2_every_way_of_saying_no_in_the_environment() {
         assert_eq!((&status["state"], &status["decided_by"]), (&json!("off"), &json!(name)), "{value:?}");
         assert_eq!(home.files("."), [] as [std::path::PathBuf; 0], "{name}={value}");
     }
+}
+
+#[test]
+fn p2_a_command_that_does_not_start_proves_nothing() {
+    let Some(_) = tool("strace") else { return };
+    let home = Home::quiet();
+    let ran = home.run(&["telemetry", "prove-off", "--", "no-such-program", "agent.yaml"]);
+    assert_eq!((ran.code, ran.stdout.as_str()), (1, ""), "{ran:?}");
+    assert!(ran.stderr.contains("`no-such-program` did not start; nothing is proved"), "{ran:?}");
+    let ran = home.run(&["telemetry", "prove-off"]);
+    assert!(ran.stdout.contains("Nothing was written, nothing was sent, nobody was asked."), "{ran:?}");
+}
+
+#[test]
+fn p2_status_says_what_would_turn_it_on() {
+    for name in ["DO_NOT_TRACK", "TELEMETRY_ENABLED"] {
+        let off = Home::new().with(name, if name == "DO_NOT_TRACK" { "1" } else { "no" });
+        let shown = off.run(&["telemetry", "status"]).ok().stdout;
+        assert!(shown.ends_with(&format!("Turn it on:     unset {name}\n")), "{shown}");
+    }
+    let home = Home::new();
+    let _off = home.run(&["telemetry", "disable"]).ok();
+    let shown = home.run(&["telemetry", "status"]).ok().stdout;
+    assert!(shown.ends_with("Turn it on:     telemetry enable\n"), "{shown}");
 }
 
 #[test]

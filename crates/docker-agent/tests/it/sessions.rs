@@ -107,6 +107,26 @@ fn a_conversation_becomes_a_document_without_folders_of_this_machine() {
 }
 
 #[test]
+fn what_is_continued_is_said() {
+    let home = talked();
+    let chat = Server::chat([server::says("As I said: one.")]);
+    let file = home.agent(&chat);
+    let ran = home.run(&["run", &file, "--session", "-1", "How many?"]).ok();
+    assert_eq!(ran.stdout, "As I said: one.\n");
+    assert_snapshot!(ran.stderr, @r#"note: continues "What is in notes.txt?" after 1 turn"#);
+    assert_snapshot!(same(home.run(&["sessions", "list"]), &home), @"ID  DATE  root  2 turns  What is in notes.txt?");
+}
+
+#[test]
+fn a_conversation_in_which_nothing_is_said_is_not_kept() {
+    let home = Home::quiet().with("CHAT_KEY", "x");
+    let chat = Server::chat([]);
+    let file = home.agent(&chat);
+    assert_eq!(home.run(&["run", &file]).code, 2);
+    assert_eq!(home.run(&["sessions", "list", "--json"]).ok().stdout, "");
+}
+
+#[test]
 fn what_is_not_there_is_said() {
     let home = Home::quiet();
     assert_snapshot!(home.run(&["sessions", "list"]).ok().stderr, @"note: no session is kept yet; `docker-agent run` keeps what is said without --exec, --json or --fake");

@@ -173,6 +173,17 @@ pub(crate) fn moment(ms: UnixMs) -> Shown {
     }
 }
 
+/// A moment in a list that was made at another one: of an earlier or later day, with its date.
+pub(crate) fn moment_seen(ms: UnixMs, now_ms: UnixMs) -> Shown {
+    let at = moment(ms);
+    match jiff::Timestamp::from_millisecond(ms) {
+        Ok(day) if at.exact.get(..10) != moment(now_ms).exact.get(..10) => {
+            Shown { text: format!("{} {}", day.strftime("%b %-d"), at.text), ..at }
+        }
+        _ => at,
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -199,7 +210,13 @@ mod tests {
             ["$0", "< $0.0001", "$0.0135", "$1.0000", "$1.99", "$1,234,567.00"]
         );
         assert_eq!(dollars(1).exact, "0.000000001 USD");
-        assert_eq!(moment(1_795_348_800_123), Shown::new("12:00:00", "2026-11-22 12:00:00.123 UTC"));
+        let noon = 1_795_348_800_123;
+        assert_eq!(moment(noon), Shown::new("12:00:00", "2026-11-22 12:00:00.123 UTC"));
+        assert_eq!(moment_seen(noon, noon + 3_600_000), moment(noon));
+        assert_eq!(
+            moment_seen(noon, noon + 86_400_000),
+            Shown::new("Nov 22 12:00:00", "2026-11-22 12:00:00.123 UTC")
+        );
     }
 
     #[test]

@@ -6,7 +6,7 @@ use askama::Template;
 use serde_json::Value;
 
 use super::filters::{FilterForm, Reach};
-use super::format::{Shown, moment};
+use super::format::{Shown, moment, moment_seen};
 use super::layout::Layout;
 use super::state::State;
 use crate::store::{EventRow, UnixMs};
@@ -52,7 +52,7 @@ impl Live {
         Self {
             layout: Layout::of("live", "/live", state).with_live(),
             form: FilterForm::new("/live", state, reach, values, now_ms),
-            events: newest.iter().rev().map(Event::new).collect(),
+            events: newest.iter().rev().map(|event| Event::new(event, now_ms)).collect(),
             last_row: newest.last().map_or(0, |event| event.row),
             made_at: moment(now_ms),
         }
@@ -60,7 +60,7 @@ impl Live {
 }
 
 impl Event {
-    fn new(event: &EventRow) -> Self {
+    fn new(event: &EventRow, now_ms: UnixMs) -> Self {
         let text = |name: &str| match event.properties.get(name) {
             Some(Value::String(text)) => text.clone(),
             Some(other) => other.to_string(),
@@ -69,7 +69,7 @@ impl Event {
         let own = event.properties.keys().filter(|name| !ORIGIN.contains(&name.as_str()));
         Self {
             row: event.row,
-            at: moment(event.event_timestamp),
+            at: moment_seen(event.event_timestamp, now_ms),
             event: event.event.clone(),
             action: text("action"),
             facts: own.map(|name| (name.clone(), text(name))).collect(),

@@ -44,6 +44,9 @@ const QUICK: [(&str, u32); 4] =
 const FLAGS: [(&str, u32); 5] =
     [("[]", 45), ("[\"exec\"]", 25), ("[\"yolo\"]", 14), ("[\"model\"]", 10), ("[\"debug\",\"json\"]", 6)];
 
+/// The flags of commands that run no agent.
+const FEW_FLAGS: [(&str, u32); 3] = [("[]", 90), ("[\"debug\"]", 7), ("[\"config-dir\"]", 3)];
+
 /// A run that was planned: enough to make its records when its time comes.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Run {
@@ -236,7 +239,7 @@ impl Records<'_> {
         let own = format!(
             "\"action\":\"{action}\",\"flags\":{},\"is_success\":{},\"exit_code\":{exit_code},\
              \"duration_ms\":{took_ms}{error}",
-            self.dice.pick(&FLAGS),
+            if action == "run" { self.dice.pick(&FLAGS) } else { self.dice.pick(&FEW_FLAGS) },
             exit_code == 0,
         );
         self.record("command", &own);

@@ -130,6 +130,16 @@ fn sql_can_only_read() {
 }
 
 #[test]
+fn sql_about_what_is_not_there_says_what_is() {
+    let (code, said) = refusal(&run(&populated(), &["query", "SELECT * FROM commands"]));
+    assert_eq!(code, Some(2));
+    assert!(
+        said.starts_with("error: no such table: commands; there is events, installs, arrivals, losses"),
+        "{said}"
+    );
+}
+
+#[test]
 fn sql_has_limits_and_says_so() {
     let collector = populated();
     let endless = "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) SELECT";

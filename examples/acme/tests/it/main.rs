@@ -14,7 +14,7 @@ fn acme(telemetry: &Telemetry, arguments: &[&str]) -> (u64, String, String) {
     let arguments = std::iter::once("acme").chain(arguments.iter().copied()).map(OsString::from);
     let (mut stdout, mut stderr) = (Vec::new(), Vec::new());
     let mut terminal = Terminal { stdout: &mut stdout, stderr: &mut stderr, stderr_is_seen: true };
-    let code = acme::run(telemetry, arguments, &mut terminal);
+    let code = acme::run(telemetry, arguments, &mut terminal).exit_code.get();
     (code, String::from_utf8(stdout).unwrap(), String::from_utf8(stderr).unwrap())
 }
 

@@ -133,6 +133,7 @@ fn obey(talk: &mut Talk, maker: &Maker<'_>, command: Command) -> Result<(), End>
                 fresh.change_model(maker.agent_with(fresh.agent().name(), model)?);
             }
             std::mem::replace(&mut talk.conversation, fresh).finish();
+            talk.turns = 0;
             output::line(Look::Quiet, "a new conversation; nothing of the last one is remembered");
         }
         Command::Exit => {}

@@ -31,19 +31,29 @@ pub(super) fn begin(conversation: &mut Conversation, args: &RunArgs, startup: &S
     }
 }
 
-/// Continues a conversation that was kept.
+/// Continues a conversation that was kept; says which one, and tells how many turns it has.
 pub(super) fn resume(
     conversation: &mut Conversation,
     wanted: &str,
     startup: &Startup,
-) -> Result<(), Failure> {
+) -> Result<u64, Failure> {
     let Some(sessions) = sessions(startup) else {
         let failure = Failure::new(ErrorClass::Config, "there is no folder for sessions: HOME is not set");
         return Err(failure.hint("set HOME, or name a folder with --data-dir"));
     };
     let (stored, file) = sessions.find(wanted).and_then(|id| sessions.resume(id)).map_err(failure)?;
+    let turns = stored.turns();
+    if turns > 0 {
+        let title = stored.title();
+        output::note(format_args!("continues \"{}\" after {}", output::harmless(&title), counted(turns)));
+    }
     conversation.resume(sessions, stored, file, now_ms());
-    Ok(())
+    Ok(turns)
+}
+
+/// A number of turns: `1 turn`.
+pub(crate) fn counted(turns: u64) -> String {
+    if turns == 1 { "1 turn".to_owned() } else { format!("{turns} turns") }
 }
 
 /// What a session that cannot be used means.

@@ -67,6 +67,7 @@ pub(super) struct Talk {
     pub(super) signals: Signals,
     /// The terminal that somebody types at.
     pub(super) terminal: AsFound,
+    /// How many turns the conversation has.
     pub(super) turns: u64,
     /// The model that somebody chose meanwhile.
     pub(super) model: Option<String>,
@@ -75,9 +76,9 @@ pub(super) struct Talk {
 
 /// Holds a conversation until its end, or until a signal ends it.
 pub(super) async fn hold(prepared: Prepared<'_>, signals: Signals) -> Outcome {
-    let Prepared { conversation, console, screen, script, recorder, maker } = prepared;
+    let Prepared { conversation, turns, console, screen, script, recorder, maker } = prepared;
     let terminal = AsFound::default();
-    let mut talk = Talk { conversation, console, signals, terminal, turns: 0, model: None, screen };
+    let mut talk = Talk { conversation, console, signals, terminal, turns, model: None, screen };
     let called = maker.startup.called();
     let said = match script {
         Script::Messages(messages) => talk.say_all(&messages).await,

@@ -83,6 +83,9 @@ impl Sink for Text {
 }
 
 fn failed(name: &str, how: &str, text: &str) {
-    let text = shortened(text.lines().next().unwrap_or_default());
+    let line = text.lines().next().unwrap_or_default();
+    // What a model is told says how, too.
+    let line = line.strip_prefix(how).and_then(|rest| rest.strip_prefix(": ")).unwrap_or(line);
+    let text = shortened(line);
     output::line(Look::Warning, format_args!("tool: {name} {how}: {text}"));
 }

@@ -35,7 +35,16 @@ pub(super) fn run(args: &ProveOffArgs) -> Outcome {
     let status = trace(&strace, folder.path(), &command)?;
     let trace = std::fs::read(folder.path().join("trace"))
         .map_err(|error| Failure::new(ErrorClass::Io, "cannot read what strace saw").because(&error))?;
-    let findings = Findings::of(&String::from_utf8_lossy(&trace));
+    let trace = String::from_utf8_lossy(&trace);
+    if !has_started(&trace) {
+        let program = command[0].to_string_lossy();
+        return Err(Failure::new(
+            ErrorClass::NotFound,
+            format_args!("`{program}` did not start; nothing is proved"),
+        )
+        .hint("name a program before its arguments: telemetry prove-off -- docker-agent run agent.yaml"));
+    }
+    let findings = Findings::of(&trace);
     let words: Vec<_> = command.iter().map(|word| word.to_string_lossy().into_owned()).collect();
     if args.json {
         let report = Report {
@@ -75,6 +84,11 @@ fn trace(strace: &Path, folder: &Path, command: &[OsString]) -> Result<ExitStatu
         .stdout(std::io::stderr())
         .status()
         .map_err(|error| Failure::new(ErrorClass::Io, "cannot start strace").because(&error))
+}
+
+/// Whether the command ran: a program that is not there does nothing, which proves nothing.
+fn has_started(trace: &str) -> bool {
+    trace.lines().any(|line| line.contains("execve(") && line.ends_with(" = 0"))
 }
 
 #[derive(Serialize)]
@@ -177,6 +191,15 @@ fn page(command: &[String], status: ExitStatus, findings: &Findings) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn only_a_program_that_started_proves_something() {
+        assert!(has_started("10 execve(\"/bin/true\", [\"true\"], 0x7f /* 9 vars */) = 0\n"));
+        assert!(!has_started(
+            "10 execve(\"/bin/nothing\", [\"nothing\"], 0x7f) = -1 ENOENT (No such file)\n"
+        ));
+        assert!(!has_started(""));
+    }
 
     #[test]
     fn a_trace_is_read_for_what_it_shows() {

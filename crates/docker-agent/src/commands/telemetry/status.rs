@@ -105,10 +105,14 @@ fn page(status: &Status, now_ms: u64) -> String {
     }
     row("log", time::size(status.log_bytes));
     out.push_str("\nSee more:       telemetry log, telemetry log --pending, telemetry explain\n");
-    out.push_str(match status.state {
-        "off" => "Turn it on:     telemetry enable\n",
-        _ => "Turn it off:    telemetry disable\n",
-    });
+    let _ = match (status.state, status.decided_by) {
+        // A saved yes would not help.
+        ("off", name @ ("TELEMETRY_ENABLED" | "DO_NOT_TRACK")) => {
+            writeln!(out, "Turn it on:     unset {name}")
+        }
+        ("off", _) => writeln!(out, "Turn it on:     telemetry enable"),
+        _ => writeln!(out, "Turn it off:    telemetry disable"),
+    };
     out
 }
 
