@@ -12,7 +12,7 @@ use agent_telemetry::{
     ToolKind, Usage, Version, from_context, track_command,
 };
 
-use crate::process::CATALOGUE;
+use crate::process::{CATALOGUE, Machine};
 use crate::server::Server;
 
 const CANARIES: [&str; 8] = [
@@ -133,4 +133,25 @@ fn p6_no_canary_in_a_segment_that_waits() {
     }
     assert_eq!(telemetry.pending().len(), CANARIES.len() - 1);
     telemetry.pending().iter().for_each(|record| assert_no_canary("a waiting record", record.as_bytes()));
+}
+
+#[test]
+fn p6_login_home_and_host_are_in_no_name() {
+    let server = Server::healthy();
+    for (variable, value) in [
+        ("USER", "canary"),
+        ("LOGNAME", "canary"),
+        ("USERNAME", "canary"),
+        ("USERPROFILE", "/home/canary"),
+        ("HOSTNAME", "canary"),
+        ("COMPUTERNAME", "canary"),
+    ] {
+        let machine = Machine::new(&server).with(variable, value);
+        machine.process().command("run", |cx| {
+            let _ = cx.session(Name::agent("my-Canary-agent")).start();
+        });
+        let pending = machine.process().pending().join("\n");
+        assert!(pending.contains(r#""agent_name":"custom""#), "{variable}: {pending}");
+        assert!(!pending.contains("anary"), "{variable}: {pending}");
+    }
 }

@@ -11,7 +11,8 @@ use agent_telemetry::{
     Cx, Dirs, Ended, Inputs, Name, Outcome, Suppressed, Telemetry, ToolKind, WithTelemetry as _, from_context,
 };
 
-use crate::process::CATALOGUE;
+use crate::process::{CATALOGUE, Machine};
+use crate::server::Server;
 
 /// Records one tool call from the ambient context; says whether there was one.
 fn note(tool: &str) -> bool {
@@ -249,4 +250,16 @@ fn building_touches_no_file() {
         agent_telemetry::consent::State::Off,
         "read only when first asked"
     );
+}
+
+#[test]
+fn p5_caller_and_language_are_those_of_the_environment() {
+    let server = Server::healthy();
+    for (variable, caller) in [("CI", "ci"), ("AI_AGENT", "agent"), ("SHLVL", "human")] {
+        let machine = Machine::new(&server).with(variable, "1").with("LC_ALL", "de_AT.UTF-8");
+        machine.process().command("run", |_| ());
+        let record = machine.process().pending().remove(0);
+        assert!(record.contains(&format!(r#""caller":"{caller}""#)), "{record}");
+        assert!(record.contains(r#""os_language":"de-AT""#), "{record}");
+    }
 }

@@ -91,6 +91,21 @@ fn p1_another_endpoint_beyond_this_machine_is_another_notice() {
 }
 
 #[test]
+fn p1_a_notice_with_another_text_is_another_notice() {
+    let server = Server::healthy();
+    let machine = Machine::new(&server);
+    assert!(show_notice(&machine.process()));
+    let saved = std::fs::read_to_string(machine.consent_file()).unwrap();
+    let now = format!("\"version\":{}", agent_telemetry::consent::NOTICE_VERSION);
+    assert!(saved.contains(&now), "{saved}");
+    std::fs::write(machine.consent_file(), saved.replace(&now, "\"version\":0")).unwrap();
+    let telemetry = machine.process();
+    assert_eq!(telemetry.decision().state.as_str(), "held");
+    assert!(show_notice(&telemetry));
+    assert!(!show_notice(&machine.process()), "once");
+}
+
+#[test]
 fn p1_hidden_is_held() {
     let server = Server::healthy();
     let machine = Machine::new(&server);

@@ -5,7 +5,7 @@ use std::time::Duration;
 use agent_telemetry::events::TokensUsed;
 use agent_telemetry::{Outcome, Suppressed};
 
-use crate::process::{Machine, show_notice};
+use crate::process::{LONG, Machine, show_notice};
 use crate::server::Server;
 
 #[test]
@@ -84,6 +84,32 @@ fn p2_turning_off_stops_a_running_process_before_its_next_request() {
         cx.record_token_usage("gpt-4o", 5, 6, 0.5).wait(Duration::ZERO),
         Outcome::Suppressed(_)
     ));
+}
+
+#[test]
+fn p2_another_id_stops_a_running_process_before_its_next_request() {
+    let server = Server::healthy();
+    let machine = Machine::consenting(&server);
+    let running = machine.process();
+    let cx = running.cx();
+    assert_eq!(cx.record_token_usage("gpt-4o", 1, 2, 0.5).wait(LONG), Outcome::Delivered);
+    machine.process().reset_id().unwrap();
+    let outcome = cx.record_token_usage("gpt-4o", 3, 4, 0.5).wait(LONG);
+    assert!(!matches!(outcome, Outcome::Delivered), "{outcome:?}");
+    running.close();
+    assert_eq!(server.got().len(), 1, "nothing goes under an id that was given up");
+    assert_eq!(machine.process().status().user_uuid, None);
+}
+
+#[test]
+fn p2_a_process_that_records_first_after_a_no_keeps_no_event() {
+    let server = Server::healthy();
+    let machine = Machine::new(&server);
+    let running = machine.process();
+    assert_eq!(running.decision().state.as_str(), "held");
+    machine.process().disable(false).unwrap();
+    running.command("run", |_| ());
+    assert_eq!(machine.segments(), Vec::<std::path::PathBuf>::new());
 }
 
 #[test]

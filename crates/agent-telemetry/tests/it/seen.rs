@@ -6,7 +6,7 @@ use std::time::Duration;
 use agent_telemetry::{Inputs, LogLine, Outcome, Telemetry};
 
 use crate::process::{CATALOGUE, Machine};
-use crate::server::{Behaviour, Server};
+use crate::server::{Behaviour, Reply, Server};
 
 #[test]
 fn p7_the_log_holds_the_exact_requests_and_answers() {
@@ -44,7 +44,21 @@ fn p7_the_log_holds_the_exact_requests_and_answers() {
 }
 
 #[test]
-fn p7_the_intent_is_logged_before_the_connection() {
+fn p7_a_request_is_in_the_log_when_it_arrives() {
+    let server = Server::healthy();
+    let machine = Machine::consenting(&server);
+    let log = machine.state().join("log/requests.jsonl");
+    server.behave(Behaviour::each(move |got| {
+        let logged = std::fs::read_to_string(&log).unwrap_or_default();
+        let body = serde_json::to_string(&got.body).unwrap();
+        if logged.contains(&body) { Reply::ok() } else { Reply::status(400) }
+    }));
+    let receipt = machine.process().cx().record_token_usage("gpt-4o", 1, 2, 0.5);
+    assert_eq!(receipt.wait(Duration::from_secs(20)), Outcome::Delivered);
+}
+
+#[test]
+fn p7_a_request_that_found_nobody_is_logged() {
     let server = Server::healthy();
     let machine = Machine::consenting(&server).with("TELEMETRY_ENDPOINT", "http://127.0.0.1:9/x");
     let _ = machine
