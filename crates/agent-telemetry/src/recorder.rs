@@ -331,6 +331,12 @@ impl Recorder {
     pub(crate) fn stop(&self, live: &mut Live) {
         self.off.store(true, Ordering::Relaxed);
         live.give_up_all();
+        if let Some(telemetry) = self.setup.dirs.telemetry()
+            && SavedChoices::read(&self.setup.dirs).says_off()
+        {
+            // A first record makes an id, also when that was deleted a moment before.
+            identity::forget(&telemetry);
+        }
     }
 }
 

@@ -102,14 +102,14 @@ fn p2_another_id_stops_a_running_process_before_its_next_request() {
 }
 
 #[test]
-fn p2_a_process_that_records_first_after_a_no_keeps_no_event() {
+fn p2_a_process_that_records_first_after_a_no_keeps_nothing() {
     let server = Server::healthy();
     let machine = Machine::new(&server);
     let running = machine.process();
     assert_eq!(running.decision().state.as_str(), "held");
     machine.process().disable(false).unwrap();
     running.command("run", |_| ());
-    assert_eq!(machine.segments(), Vec::<std::path::PathBuf>::new());
+    assert_eq!(machine.files(), [".config/acme/telemetry.json"]);
 }
 
 #[test]
