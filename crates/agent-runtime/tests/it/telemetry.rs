@@ -172,6 +172,24 @@ fn p11_durations_are_measured() {
 }
 
 #[test]
+fn p11_cached_and_reasoning_tokens_are_told_apart() {
+    let chunk = json!({ "choices": [{ "delta": { "content": "x" }, "finish_reason": "stop" }], "usage": {
+        "prompt_tokens": 1000, "prompt_tokens_details": { "cached_tokens": 600 },
+        "completion_tokens": 90, "completion_tokens_details": { "reasoning_tokens": 70 },
+    } });
+    let server = Server::start([Script::Events(vec![chunk.to_string(), done()])]);
+    let mut stage = Stage::new(&server);
+    stage.turn("?", &mut Notes::default());
+    let records = stage.finish();
+    let parts = ["input_tokens", "cache_read_tokens", "output_tokens", "reasoning_tokens", "total_tokens"];
+    assert_eq!(
+        pick(of_kind(&records, "token")[0], &parts),
+        json!({ "input_tokens": 1000, "cache_read_tokens": 600, "output_tokens": 90, "reasoning_tokens": 70,
+            "total_tokens": 1090 })
+    );
+}
+
+#[test]
 fn p11_the_model_that_answered_counts_if_it_is_known_by_that_name() {
     let answers = |model: &str| {
         let chunk = json!({ "model": model, "choices": [{ "delta": { "content": "x" }, "finish_reason": "stop" }],
