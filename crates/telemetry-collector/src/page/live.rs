@@ -63,6 +63,8 @@ impl Event {
     fn new(event: &EventRow, now_ms: UnixMs) -> Self {
         let text = |name: &str| match event.properties.get(name) {
             Some(Value::String(text)) => text.clone(),
+            // As the script writes it.
+            Some(Value::Number(number)) => number.to_string().trim_end_matches(".0").to_owned(),
             Some(other) => other.to_string(),
             None => String::new(),
         };
