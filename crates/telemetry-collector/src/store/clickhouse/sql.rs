@@ -2,6 +2,7 @@
 
 use crate::answer::range::Range;
 use crate::store::Day;
+use crate::store::keys::kind;
 use crate::store::question::{Filters, Key, Question, Subject, Sum};
 
 /// The days that the server's `Date` knows.
@@ -27,26 +28,11 @@ pub(super) fn quoted(text: &str) -> String {
 pub(super) fn expression(key: Key, subject: Option<Subject>) -> &'static str {
     match key {
         Key::Day => "toInt32(day)",
-        Key::Source => "source",
-        Key::Version => "version",
-        Key::Os => "os",
-        Key::Arch => "arch",
-        Key::Caller => "caller",
-        Key::Language => "language",
-        Key::Event => "event",
-        Key::Action => "action",
-        Key::Agent => "agent",
-        Key::Provider => "provider",
-        Key::Model => "model",
-        Key::Tool => "tool",
-        Key::ToolKind => "tool_kind",
-        Key::Purpose => "purpose",
-        Key::Outcome => "outcome",
-        Key::Error if subject == Some(Subject::SessionError) => "error_name",
-        Key::Error => "error",
         Key::Success => "is_success",
         Key::ExitCode => "exit_code",
-        Key::Flag => "flag",
+        Key::Error if subject == Some(Subject::SessionError) => "error_name",
+        // A name's column is called after its kind.
+        name => kind(name),
     }
 }
 
