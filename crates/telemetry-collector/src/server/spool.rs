@@ -11,6 +11,7 @@ use crate::store::clickhouse::ClickHouse;
 use crate::store::shipment::{Role, Shipment};
 use crate::store::shipping::{Pace, Progress, Shipping, ShippingThread};
 use crate::store::sqlite::{Folder, Reader, Writer};
+use crate::store::summing::{Summing, SummingThread};
 use crate::store::{OpenError, StoreError};
 
 /// A folder that is a spool, and the store that it is for.
@@ -88,7 +89,17 @@ impl Spool {
         Ok(writer.limit_to(self.settings.spool_max))
     }
 
-    /// Starts the thread.
+    /// Starts the thread that adds up days.
+    pub(super) fn sum_up(&self) -> std::io::Result<SummingThread> {
+        SummingThread::start(Summing {
+            store: self.store.clone(),
+            runtime: Handle::current(),
+            batch_age: self.settings.batch_age,
+            progress: self.progress(),
+        })
+    }
+
+    /// Starts the thread that ships.
     pub(super) fn ship(
         self,
         queue: &Queue,

@@ -17,6 +17,8 @@ use crate::store::StoreError;
 
 /// A question that lasts longer is given up; the server is told so, too.
 const READ_LIMIT: Duration = Duration::from_secs(30);
+/// How long a statement may last that nobody waits for.
+const PATIENCE: Duration = Duration::from_secs(600);
 
 /// A ClickHouse database, for threads that may wait; a clone is another name for it.
 #[derive(Clone)]
@@ -94,9 +96,16 @@ impl ClickHouse {
 
     /// Runs a statement that answers nothing.
     pub(super) fn execute(&self, sql: &str) -> Result<(), StoreError> {
-        self.at_some_host(self.0.write_limit, async |client| {
-            let query = client.clone().with_compression(Compression::None).query_raw(sql);
-            query.with_setting("mutations_sync", "2").execute().await
+        self.at_some_host(self.0.write_limit, async |client| execute(client, sql).await)
+    }
+
+    /// The same for what may last; no longer waited for when `stop` returns.
+    pub(super) fn execute_until(&self, sql: &str, stop: impl AsyncFn()) -> Result<(), StoreError> {
+        self.at_some_host(PATIENCE, async |client| {
+            tokio::select! {
+                done = execute(client, sql) => done,
+                () = stop() => Err(Error::Custom("it was no longer waited for".to_owned())),
+            }
         })
     }
 
@@ -157,6 +166,12 @@ impl ClickHouse {
     fn failed(&self, problem: &str) -> StoreError {
         StoreError::Failed(format!("{}: {problem}", self.0.name))
     }
+}
+
+async fn execute(client: &Client, sql: &str) -> Result<(), Error> {
+    let query = client.clone().with_compression(Compression::None).query_raw(sql);
+    let query = query.with_setting("mutations_sync", "2");
+    query.with_setting("do_not_merge_across_partitions_select_final", "1").execute().await
 }
 
 fn with_causes(error: &dyn std::error::Error) -> String {
