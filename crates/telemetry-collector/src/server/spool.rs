@@ -5,7 +5,6 @@ use std::sync::Arc;
 use tokio::runtime::Handle;
 
 use crate::ingest::queue::Queue;
-use crate::report;
 use crate::settings::{Settings, SharedStore};
 use crate::store::clickhouse::ClickHouse;
 use crate::store::shipment::{Role, Shipment};
@@ -60,9 +59,6 @@ pub(super) async fn claim(folder: &Folder, settings: &Settings) -> Result<Option
     let asked = store.clone();
     let answer = tokio::task::spawn_blocking(move || asked.prepare()).await;
     let answer = answer.unwrap_or_else(|error| Ok(Err(StoreError::Failed(error.to_string()))))?;
-    if let Err(error) = &answer {
-        report::line(&format!("events wait in the spool: {error}"));
-    }
     let progress = Arc::new(Progress::new(shipment.shipped));
     Ok(Some(Spool { settings: shared.clone(), store, shipment, progress, prepared: answer.is_ok() }))
 }

@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 
 use serde_json::Value;
 
-use super::client::ClickHouse;
+use super::client::{ClickHouse, Trouble};
 use crate::store::{OpenError, StoreError};
 
 /// The oldest server that is used; it is the one that the tests run against.
@@ -304,11 +304,13 @@ impl ClickHouse {
     ///
     /// `Ok(Err(_))` when nobody could be asked: what is wrong with the server is not known then.
     pub(crate) fn prepare(&self) -> Result<Result<(), StoreError>, OpenError> {
-        let version = match self.rows_at_once("SELECT version()") {
-            Ok(rows) => rows.first().and_then(|row| row.first()?.as_str().map(str::to_owned)),
-            Err(error) => return Ok(Err(error)),
+        let version = match self.version() {
+            Ok(version) => version,
+            Err(Trouble::Refused { code: Some(code), text }) if let Some(hint) = way_in(code) => {
+                return Err(refused(format!("{} refuses: {text}", self.name()), hint));
+            }
+            Err(trouble) => return Ok(Err(self.error(trouble))),
         };
-        let version = version.unwrap_or_default();
         if !is_new_enough(&version) {
             return Err(refused(
                 format!("ClickHouse {version} at {} is too old", self.name()),
@@ -348,6 +350,19 @@ impl ClickHouse {
             }
         }
         Ok(tables)
+    }
+}
+
+/// What to do about a server that lets nobody in; by ClickHouse's numbers for errors.
+fn way_in(code: u32) -> Option<&'static str> {
+    match code {
+        81 => Some("create the database, or name another one behind the last / of the address"),
+        // Unknown user, wrong password, password required, access denied, authentication failed.
+        192 | 193 | 194 | 497 | 516 => Some(
+            "check the user in front of the @ of the address, and the first line of the file that \
+             --store-password-file names",
+        ),
+        _ => None,
     }
 }
 
