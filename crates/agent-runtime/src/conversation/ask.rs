@@ -11,6 +11,9 @@ use super::turn::{Stop, Turn};
 use crate::provider::client::{Answered, CallError, Failed, Next, Observer};
 use crate::provider::{Delta, Message, ModelId, ProviderError, Question, Reply, Usage};
 
+/// What ids of calls begin with that came without; a number follows.
+const CALL_ID: &str = "call_";
+
 /// Tokens of an attempt that failed.
 struct Spent {
     model: ModelId,
@@ -114,7 +117,7 @@ impl Turn<'_> {
         let next_call_id = &mut thread.next_call_id;
         let next_id = || {
             *next_call_id += 1;
-            format!("call_{next_call_id}")
+            format!("{CALL_ID}{next_call_id}")
         };
         let answered = seat.models.ask(question, &mut observer, &self.world.context.cancel, next_id).await;
         self.thread.totals.model_calls += 1;
@@ -210,6 +213,15 @@ impl Observer for ModelObserver<'_> {
             },
         });
     }
+}
+
+/// The highest number among the ids of calls that were given here; 0 if there is none.
+pub(super) fn last_call_id(messages: &[Message]) -> u64 {
+    let calls = messages.iter().flat_map(|message| match message {
+        Message::Assistant { calls, .. } => calls.as_slice(),
+        _ => &[],
+    });
+    calls.filter_map(|call| call.id.strip_prefix(CALL_ID)?.parse().ok()).max().unwrap_or_default()
 }
 
 impl Usage {
