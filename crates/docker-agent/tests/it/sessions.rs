@@ -129,6 +129,11 @@ fn a_conversation_in_which_nothing_is_said_is_not_kept() {
 #[test]
 fn what_is_not_there_is_said() {
     let home = Home::quiet();
+    // Looking makes nothing, neither file nor folder.
+    for looking in [&["sessions", "list"][..], &["sessions", "show", "-1"], &["sessions", "export", "-1"]] {
+        let _looked = home.run(looking);
+        assert_eq!(std::fs::read_dir(home.path()).expect("a home").count(), 0, "{looking:?}");
+    }
     assert_snapshot!(home.run(&["sessions", "list"]).ok().stderr, @"note: no session is kept yet; `docker-agent run` keeps what is said without --exec, --json or --fake");
     let ran = home.run(&["sessions", "export", "-1"]);
     assert_eq!(ran.code, 2);
