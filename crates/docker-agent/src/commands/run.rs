@@ -11,7 +11,7 @@ mod dry;
 mod hints;
 mod json;
 mod keys;
-mod prices;
+pub(super) mod prices;
 mod prompt;
 mod replies;
 mod screen;
