@@ -259,8 +259,10 @@ pub(crate) enum TelemetryCommand {
         check: bool,
     },
     /// Say yes
+    #[command(alias = "on")]
     Enable,
     /// Say no: delete the installation id and everything unsent
+    #[command(alias = "off")]
     Disable {
         /// Delete the local log of what was sent, too
         #[arg(long)]
