@@ -103,7 +103,15 @@ fn wrong_use() {
     ");
     assert_snapshot!(failing(&["run", "keyless.yaml", "--model", "opnai/gpt-4o", "hi"]), @"
     exit 2
-    error: no model `opnai/gpt-4o` in keyless.yaml, and it is no provider/model
+    error: no model `opnai/gpt-4o` in keyless.yaml, and it is no provider/model (did you mean `openai/gpt-4o`?)
+    ");
+    assert_snapshot!(failing(&["run", "keyless.yaml", "--model", "GPT-4o", "hi"]), @"
+    exit 2
+    error: no model `GPT-4o` in keyless.yaml, and it is no provider/model (did you mean `openai/gpt-4o`?)
+    ");
+    assert_snapshot!(failing(&["run", "keyless.yaml", "--model", "openai/", "hi"]), @"
+    exit 2
+    error: no model `openai/` in keyless.yaml, and it is no provider/model (write the model behind `openai/`)
     ");
     assert_snapshot!(failing(&["completion", "tcsh"]), @"
     exit 2

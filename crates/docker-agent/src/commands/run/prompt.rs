@@ -154,6 +154,9 @@ fn change_model(talk: &mut Talk, maker: &Maker<'_>, name: &str) {
             output::line(Look::Quiet, format_args!("{} answers from now on", agent.model()));
         }
         Err(failure) => output::failure(&failure),
+            if let Some(known) = agent.perhaps_meant() {
+                output::note(format_args!("its price is not known; did you mean `{known}`?"));
+            }
     }
 }
 
