@@ -311,10 +311,10 @@ fn ctrl_c_answers_a_question() {
     let chat = Server::chat([call]);
     let file = home.agent(&chat);
     let Some(tmux) = Tmux::start(&home, 80, &["run", &file, "hi"]) else { return };
-    tmux.wait_for("[n]o:");
+    tmux.wait_for("from now on:");
     tmux.press("C-c");
     assert_snapshot!(tmux.wait_for("exit 130"), @r#"
-    run shell {"cmd":"touch made"}? [y]es, [a]ll, [n]o:
+    run shell {"cmd":"touch made"}? [y]es, [n]o, [a]llow every tool from now on:
     ✗ shell touch made (cancelled, T)
       [not run: cancelled by the user]
     exit 130, icanon echo

@@ -53,7 +53,7 @@ async fn ask(request: &Confirmation) -> Answer {
     loop {
         let (answer, word) = match keys::next().await {
             Ok(Key::Yes) => (Answer::Yes, "yes"),
-            Ok(Key::All) => (Answer::All, "all"),
+            Ok(Key::All) => (Answer::All, "all, until this conversation ends"),
             Ok(Key::No | Key::End) | Err(_) => (no(), "no"),
             Ok(Key::Other) => continue,
         };
@@ -73,5 +73,5 @@ fn question(request: &Confirmation) -> String {
         }
         None => format!("run {}?", calls::call(name, arguments)),
     };
-    what + " [y]es, [a]ll, [n]o: "
+    what + " [y]es, [n]o, [a]llow every tool from now on: "
 }
