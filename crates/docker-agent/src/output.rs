@@ -3,8 +3,11 @@
 //! A reader that went away (`docker-agent telemetry log | head`) is no error: printing reports it, callers stop quietly.
 //! What cannot be written to stderr is lost; there is nobody to tell.
 
+pub(crate) mod wrap;
+
 use std::fmt::Display;
 use std::io::{self, IsTerminal as _, Write as _};
+use std::os::fd::AsFd;
 use std::panic;
 
 use anstream::AutoStream;
@@ -121,7 +124,10 @@ pub(crate) fn hint(text: Option<&str>) {
 }
 
 fn labelled(label: &str, look: Look, text: impl Display) {
-    let style = look.style();
+    let (style, mut text) = (look.style(), text.to_string());
+    if let Some(columns) = columns(io::stderr()) {
+        text = wrap::broken(&text, label.len() + 2, columns);
+    }
     let _ = writeln!(AutoStream::auto(io::stderr().lock()), "{style}{label}:{style:#} {text}");
 }
 
@@ -148,8 +154,13 @@ pub(crate) fn stdout_shows_styles() -> bool {
 
 /// How many columns the terminal on stdout has now.
 pub(crate) fn stdout_width() -> usize {
-    let columns = rustix::termios::tcgetwinsize(io::stdout()).map_or(0, |size| size.ws_col);
-    if columns == 0 { 80 } else { columns.into() }
+    columns(io::stdout()).unwrap_or(80)
+}
+
+/// How many columns a terminal has; nothing if it is none, or does not know.
+fn columns(terminal: impl AsFd) -> Option<usize> {
+    let size = rustix::termios::tcgetwinsize(terminal).ok()?;
+    (size.ws_col > 0).then_some(size.ws_col.into())
 }
 
 /// Text of a model or a tool, made harmless for a terminal: control characters become visible marks.

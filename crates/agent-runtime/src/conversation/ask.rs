@@ -51,7 +51,7 @@ impl Turn<'_> {
                 Err(NoAnswer::Stop(stop)) => return Err(stop),
                 Err(NoAnswer::TooLong(error)) => {
                     if *summaries_left == 0 || self.thread.history.len() < 3 {
-                        self.fail(error.class(), error.to_string());
+                        self.fail_for(&error);
                         return Err(Stop::new(TurnOutcome::Failed));
                     }
                     *summaries_left -= 1;
@@ -143,7 +143,7 @@ impl Turn<'_> {
                 if matches!(failure.error, ProviderError::ContextTooLong(_)) {
                     return Err(NoAnswer::TooLong(failure.error));
                 }
-                self.fail(failure.error.class(), failure.error.to_string());
+                self.fail_for(&failure.error);
                 let last_word = if is_shown { failure.partial.text } else { String::new() };
                 Err(NoAnswer::Stop(Stop { outcome: TurnOutcome::Failed, last_word }))
             }

@@ -404,7 +404,9 @@ fn nobody_there() {
     assert_eq!(stage.turn("?", &mut notes), TurnOutcome::Failed);
     let (class, text) = notes.errors().remove(0);
     assert_eq!(class, "network");
-    assert!(text.starts_with(&format!("network: cannot connect to {place}: Connection refused")), "{text}");
+    let expected =
+        format!("the connection to the model failed: cannot connect to {place}: Connection refused");
+    assert!(text.starts_with(&expected), "{text}");
 }
 
 #[test]

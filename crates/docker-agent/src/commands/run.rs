@@ -51,9 +51,10 @@ pub(crate) use self::prompt::commands as prompt_commands;
 pub(crate) fn run(args: &RunArgs, startup: &Startup, cx: &Cx) -> Outcome {
     let outcome = if args.dry_run { dry::run(args, startup) } else { listen_and_run(args, startup, cx) };
     outcome.inspect_err(|failure| {
-        if let (true, Some(text)) = (args.json, failure.line()) {
+        if let (true, Some(text)) = (args.json, failure.text()) {
             // A reader of events learns it from an event, too; if it is gone, so be it.
-            let _ = json::print_error(failure.ended().error.unwrap_or(ErrorClass::Other), text);
+            let class = failure.ended().error.unwrap_or(ErrorClass::Other);
+            let _ = json::print_error(class, text, failure.causes());
         }
     })
 }

@@ -246,7 +246,7 @@ fn files_that_cannot_be_used() {
 fn errors_are_events_with_json() {
     assert_snapshot!(failing(&["run", "missing.yaml", "hi", "--json"]), @r#"
     exit 1
-    {"type":"error","class":"config","text":"cannot read missing.yaml: No such file or directory (os error 2)"}
+    {"type":"error","class":"config","text":"cannot read missing.yaml","causes":["No such file or directory (os error 2)"]}
     error: cannot read missing.yaml
     cause: No such file or directory (os error 2)
     hint: give the path of an agent.yaml
@@ -275,17 +275,20 @@ fn what_a_model_refuses() {
         match status {
             401 => assert_snapshot!(text, @"
             exit 1
-            error: the provider refused the key: Incorrect API key provided: [masked] (status 401)
+            error: the provider refused the key
+            cause: Incorrect API key provided: [masked] (status 401)
             hint: check the key that the model uses: `token_key` in the agent file names its variable
             "),
             404 => assert_snapshot!(text, @"
             exit 1
-            error: not found: The model does not exist (status 404)
+            error: the provider does not find the model
+            cause: The model does not exist (status 404)
             hint: check the name of the model, and its `base_url` if the agent file has one
             "),
             _ => assert_snapshot!(text, @"
             exit 1
-            error: the provider does not accept the request: status 400: no JSON
+            error: the provider does not accept the request
+            cause: status 400: no JSON
             "),
         }
     }

@@ -71,7 +71,10 @@ impl Sink for Text {
                 output::line(Look::Warning, format_args!("{from} does not answer, asking {to}: {text}"));
             }
             Event::Warning { text } => output::warning(output::harmless(text)),
-            Event::Error { class, text } => output::error(output::harmless(text), &[], hint(class)),
+            Event::Error { class, text, causes } => {
+                let causes: Vec<String> = causes.iter().map(|cause| output::harmless(cause)).collect();
+                output::error(output::harmless(text), &causes, hint(class));
+            }
             _ => {}
         }
         Ok(())

@@ -78,3 +78,20 @@ fn the_spinner_fits_into_any_terminal() {
         assert!(line.chars().count() <= width().saturating_sub(1).min(super::SPINNER_WIDTH), "{line:?}");
     }
 }
+
+#[test]
+fn long_lines_are_broken_between_words() {
+    let mut screen = screen(|| 40);
+    let (class, text) = ("auth".to_owned(), "the provider refused the key".to_owned());
+    let causes = vec!["Incorrect API key provided: you find yours in your account (status 401)".to_owned()];
+    screen.event(&Event::Error { class, text, causes }).expect("written");
+    assert_snapshot!(shown(&screen), @"
+    error: the provider refused the key
+    cause: Incorrect API key provided: you
+           find yours in your account
+           (status 401)
+    hint: check the key that the model
+          uses: `token_key` in the agent
+          file names its variable
+    ");
+}
