@@ -260,6 +260,8 @@ fn a_model_that_cannot_be_reached_is_said_with_what_to_do() {
     home.write("agent.yaml", &format!("agents: {{{agent}}}\nmodels: {{{model}}}\n"));
     let Some(tmux) = Tmux::start(&home, 100, &["run", "agent.yaml", "hi"]) else { return };
     assert_snapshot!(tmux.wait_for("exit 1").replace(&port.to_string(), "PORT"), @"
+    openai/gpt-4o does not answer, asking openai/gpt-4o: the connection to the model failed: cannot
+    connect to 127.0.0.1:PORT: Connection refused (os error 111)
     error: the connection to the model failed
     cause: cannot connect to 127.0.0.1:PORT: Connection refused (os error 111)
     hint: check `base_url` in the agent file, and that the model's server runs

@@ -269,6 +269,16 @@ impl<W: Write> Screen<W> {
                 let pause = calls::elapsed(*pause_ms);
                 self.line(Look::Warning, &format!("again in {pause}: {}", calls::shortened(text)))
             }
+            Event::Fallback { from, to, text, .. } => {
+                let (from, to, text) = (calls::shortened(from), calls::shortened(to), calls::shortened(text));
+                let text = format!("{from} does not answer, asking {to}: {text}");
+                self.line(Look::Warning, &wrap::broken(&text, 0, self.limit()))
+            }
+            Event::AgentChanged { agent, model } => {
+                self.line(Look::Quiet, &calls::shortened(&format!("{agent}, {model}, answers from now on")))
+            }
+            Event::Compacted { messages, .. } => self
+                .line(Look::Quiet, &format!("a summary took the place of {messages} messages, to make room")),
             Event::Warning { text } => self.labelled(Look::Warning, "warning", text),
             Event::Error { class, text, causes } => {
                 self.labelled(Look::Error, "error", text)?;
