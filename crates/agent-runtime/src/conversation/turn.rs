@@ -104,12 +104,14 @@ impl Turn<'_> {
                     return Err(Stop::new(TurnOutcome::Limit));
                 }
             }
+            let is_empty = reply.text.trim().is_empty();
             let (text, reasoning) = (reply.text, reply.reasoning);
             self.thread.history.push(Message::Assistant { text, calls: calls.clone(), reasoning });
             if calls.is_empty() {
                 let warning = match reply.finish {
                     _ if cut => Some("the answer was cut off at the token limit"),
                     Some(FinishReason::ContentFilter) => Some("the provider withheld the rest of the answer"),
+                    _ if is_empty => Some("the model said nothing"),
                     _ => None,
                 };
                 if let Some(text) = warning {

@@ -78,7 +78,7 @@ impl ProviderError {
             Self::Network(_) => "the connection to the model failed",
             Self::Timeout(_) => "the model did not answer in time",
             Self::InvalidRequest(_) => "the provider does not accept the request",
-            Self::NotFound(_) => "the provider does not find the model",
+            Self::NotFound(_) => "the model was not found",
             Self::Protocol(text) | Self::Recording(text) => text,
         }
     }
@@ -129,6 +129,12 @@ impl ProviderError {
             None => format!("status {status}: {}", readable(body)),
         };
         Self::classify(status, &said.words, retry_after, shorten(&text))
+    }
+
+    /// A web page in the place of an answer: whoever is at this address is no model's server. `beginning` is what came.
+    #[must_use]
+    pub fn from_page(beginning: &str) -> Self {
+        Self::NotFound(shorten(&format!("the address answers with a web page: {}", readable(beginning))))
     }
 
     /// Reads an error that arrives in the middle of a stream; its `code` may be a number or a word.

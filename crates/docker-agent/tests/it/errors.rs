@@ -265,6 +265,7 @@ fn what_a_model_refuses() {
         (401, r#"{"error":{"message":"Incorrect API key provided: sk-secret-12345"}}"#),
         (404, r#"{"error":{"message":"The model does not exist"}}"#),
         (400, "no JSON"),
+        (200, "<!doctype html>\n<title>Welcome</title>\n<p>to   nginx!</p>"),
     ] {
         let chat = Server::start(move |_| server::answer(status, "application/json", body));
         let home = Home::quiet().with("CHAT_KEY", "sk-secret-12345");
@@ -279,9 +280,15 @@ fn what_a_model_refuses() {
             cause: Incorrect API key provided: [masked] (status 401)
             hint: check the key that the model uses: `token_key` in the agent file names its variable
             "),
+            200 => assert_snapshot!(text, @"
+            exit 1
+            error: the model was not found
+            cause: the address answers with a web page: Welcome to nginx!
+            hint: check the name of the model, and its `base_url` if the agent file has one
+            "),
             404 => assert_snapshot!(text, @"
             exit 1
-            error: the provider does not find the model
+            error: the model was not found
             cause: The model does not exist (status 404)
             hint: check the name of the model, and its `base_url` if the agent file has one
             "),
