@@ -129,7 +129,7 @@ fn yes_and_no_say_how_to_go_back() {
         assert_eq!(said(verb), "Telemetry is off.\nTo turn it on again: docker-agent telemetry enable\n");
     }
     for verb in ["enable", "on"] {
-        let back = "To see what is sent: docker-agent telemetry log\nTo turn it off: docker-agent telemetry disable\n";
+        let back = "To see what waits: docker-agent telemetry log --pending\nTo turn it off: docker-agent telemetry disable\n";
         assert!(said(verb).ends_with(back), "{verb}");
     }
 }
