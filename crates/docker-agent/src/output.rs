@@ -124,11 +124,18 @@ pub(crate) fn hint(text: Option<&str>) {
 }
 
 fn labelled(label: &str, look: Look, text: impl Display) {
-    let (style, mut text) = (look.style(), text.to_string());
-    if let Some(columns) = columns(io::stderr()) {
-        text = wrap::broken(&text, label.len() + 2, columns);
-    }
+    let (style, text) = (look.style(), fitted(&text.to_string(), label.len() + 2));
     let _ = writeln!(AutoStream::auto(io::stderr().lock()), "{style}{label}:{style:#} {text}");
+}
+
+/// A text whose first line begins at a column of stderr: where that is a terminal, with lines that end between words.
+pub(crate) fn fitted(text: &str, begins_at: usize) -> String {
+    stderr_width().map_or_else(|| text.to_owned(), |columns| wrap::broken(text, begins_at, columns))
+}
+
+/// How many columns the terminal on stderr has now; nothing if there is none.
+pub(crate) fn stderr_width() -> Option<usize> {
+    columns(io::stderr())
 }
 
 /// Whether stdin is a terminal.

@@ -418,10 +418,10 @@ fn words_are_completed_and_lines_remembered() {
     > /session
     agent  root
     model  openai/gpt-4o
-    tools  read_file, read_multiple_files, list_directory, directory_tree, search_fi
-    les_content, write_file, edit_file, create_directory, remove_directory, shell, r
-    un_background_job, list_background_jobs, view_background_job, stop_background_jo
-    b
+    tools  read_file, read_multiple_files, list_directory, directory_tree,
+           search_files_content, write_file, edit_file, create_directory,
+           remove_directory, shell, run_background_job, list_background_jobs,
+           view_background_job, stop_background_job
     turns  1
     > /nonsense
     there is no /nonsense; /help says what there is

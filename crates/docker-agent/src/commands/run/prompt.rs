@@ -197,5 +197,6 @@ fn session(talk: &Talk) -> String {
     let turns = talk.turns;
     let tools = agent.tools();
     let tools = if tools.is_empty() { "none".to_owned() } else { tools.join(", ") };
+    let tools = output::fitted(&tools, "tools  ".len());
     format!("agent  {}\nmodel  {}\ntools  {tools}\nturns  {turns}\n", agent.name(), agent.model())
 }
