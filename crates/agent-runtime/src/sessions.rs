@@ -269,7 +269,8 @@ impl Sessions {
         }
     }
 
-    /// Lists conversations, the newest first. Files that are none of ours are left out.
+    /// Lists conversations, the newest first. Files that are none of ours are left out, and so are conversations in
+    /// which everything that was said was taken back: there is nothing to read or to continue.
     ///
     /// # Errors
     ///
@@ -286,6 +287,7 @@ impl Sessions {
             .filter(|path| path.extension().is_some_and(|ending| ending == ENDING))
             .filter_map(|path| read_file(&path).ok())
             .map(|(header, changes)| Listed::of(header, changes))
+            .filter(|listed| listed.turns > 0)
             .collect();
         listed.sort_by(|a, b| {
             (b.header.started_ms, b.header.session).cmp(&(a.header.started_ms, a.header.session))

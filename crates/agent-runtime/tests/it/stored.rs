@@ -186,6 +186,23 @@ fn what_was_taken_back_or_summarised_is_read_that_way() {
 }
 
 #[test]
+fn a_conversation_of_which_nothing_came_is_not_listed() {
+    let folder = tempfile::tempdir().unwrap();
+    let refused = || Script::Refusal(401, Vec::new(), String::new());
+    let server = Server::start([refused(), refused(), says("hi")]);
+    let sessions = Sessions::new(folder.path());
+    let mut stage = Stage::new(&server);
+    stored(&mut stage, folder.path());
+    for _ in 0..2 {
+        assert_eq!(stage.turn("hello", &mut Notes::default()), TurnOutcome::Failed);
+        assert_eq!(sessions.list().unwrap(), []);
+    }
+    assert_eq!(stage.turn("hello again", &mut Notes::default()), TurnOutcome::Completed);
+    let listed = sessions.list().unwrap();
+    assert_eq!((listed[0].turns, listed[0].title.as_str()), (1, "hello again"));
+}
+
+#[test]
 fn conversations_are_found_by_place_and_by_the_beginning_of_their_id() {
     let folder = tempfile::tempdir().unwrap();
     let sessions = Sessions::new(folder.path());
