@@ -130,7 +130,7 @@ impl Maker<'_> {
     fn first(&self, team: Team) -> Result<(Conversation, u64), Failure> {
         let mut conversation = self.with(team)?;
         let turns = match &self.args.session {
-            Some(wanted) => stored::resume(&mut conversation, wanted, self.startup)?,
+            Some(wanted) => stored::resume(&mut conversation, wanted, self.args, self.startup)?,
             None => {
                 stored::begin(&mut conversation, self.args, self.startup);
                 0
