@@ -2,6 +2,7 @@
 //!
 //! A write to a pipe that nobody reads waits inside the kernel, and with it the event loop that would notice Ctrl-C or
 //! SIGTERM. So room is waited for outside, where a signal is noticed, and a write finds the room that it needs.
+//! A terminal does not tell how much room it has; its end wakes whoever writes to it.
 
 use std::io::{self, Write};
 use std::os::fd::AsFd;
