@@ -12,9 +12,9 @@ use crate::config::template::{Places, Template, expand_env};
 use crate::config::{self, AgentConfig, Config, ModelRef, Unsupported};
 use crate::environment::Environment;
 use crate::prices::Catalogue;
-use crate::provider::Model;
 use crate::provider::endpoint::{self, EndpointError, Keys};
 use crate::provider::fallback::COOLDOWN;
+use crate::provider::{Model, ModelId};
 use crate::tools::mcp::environment::is_harmless;
 use crate::tools::permissions::Rules;
 use crate::tools::{Toolbox, Toolset, todo};
@@ -303,6 +303,17 @@ impl Agent {
     pub fn is_priced(&self) -> bool {
         let mut ids = self.in_turn().map(Model::id);
         ids.all(|id| self.prices.lists(&id.provider_name, &id.model))
+    }
+
+    /// The model that is perhaps meant, as `provider/model`: where the agent's own has no known price, one that has, and
+    /// whose name is much like it.
+    #[must_use]
+    pub fn perhaps_meant(&self) -> Option<String> {
+        let ModelId { provider_name, model, .. } = self.model.id();
+        if self.is_priced() {
+            return None;
+        }
+        self.prices.nearest(&provider_name, &model).map(|known| format!("{provider_name}/{known}"))
     }
 
     /// The names of the tools on offer.

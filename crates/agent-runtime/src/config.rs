@@ -28,8 +28,8 @@ pub use crate::yaml::Position;
 pub use agent::{
     AgentConfig, Command, Fallback, Hook, Hooks, ModelRef, SkillSource, StructuredOutput, ToolHooks,
 };
-pub(crate) use error::nearest;
 pub use error::{ConfigError, Problem};
+pub(crate) use error::{nearest, nearest_of};
 pub use model::{ApiType, Effort, ModelConfig, ProviderConfig, RoutingRule, ThinkingBudget};
 pub use rag::{Chunking, Fusion, FusionStrategy, RagConfig, RagResults, RagStrategy, RagTool, Reranking};
 pub use support::{Scope, Unsupported};
@@ -149,6 +149,12 @@ impl Config {
     #[must_use]
     pub fn provider(&self, name: &str) -> Option<&ProviderConfig> {
         self.providers.iter().find(|provider| provider.name == name)
+    }
+
+    /// Every name that a provider may be called by: those that we know, and the file's own.
+    pub(crate) fn provider_names(&self) -> impl Iterator<Item = &str> {
+        let own = self.providers.iter().map(|provider| provider.name.as_str());
+        support::PROVIDER_NAMES.iter().copied().chain(own)
     }
 
     /// Every variable that the file names as holding a key; children of a run do not get these.

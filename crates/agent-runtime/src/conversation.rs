@@ -172,6 +172,7 @@ impl Conversation {
     /// An agent that is no longer in the file is replaced by the first one. `now_ms` is the time in Unix milliseconds.
     pub fn resume(&mut self, sessions: Sessions, stored: Stored, file: SessionFile, now_ms: u64) {
         self.thread.history = History::new(Some(file));
+        self.thread.next_call_id = ask::last_call_id(&stored.messages);
         self.thread.history.continue_with(stored.messages);
         self.thread.seat =
             self.seats.iter().position(|seat| seat.agent.name == stored.agent).unwrap_or_default();

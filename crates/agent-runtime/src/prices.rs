@@ -14,6 +14,7 @@ use std::sync::LazyLock;
 use agent_telemetry::NanoUsd;
 use serde::Deserialize;
 
+use crate::config::nearest_of;
 use crate::provider::Usage;
 
 pub use self::listed::Listed;
@@ -117,6 +118,13 @@ impl Catalogue {
     #[must_use]
     pub fn lists(&self, provider: &str, model: &str) -> bool {
         self.price(provider, model).is_some()
+    }
+
+    /// The model of that provider whose name is most like this one, if one is; it has a price, and another name.
+    #[must_use]
+    pub fn nearest(&self, provider: &str, model: &str) -> Option<&str> {
+        let models = self.models.get(provider)?.keys().map(String::as_str);
+        nearest_of(model, models.filter(|known| *known != model && self.lists(provider, known)))
     }
 
     /// How much a model reads and writes.

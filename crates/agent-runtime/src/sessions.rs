@@ -7,6 +7,8 @@
 //! Prompts, answers and tool results are in these files: they are readable by their owner only, and nothing of them
 //! is ever sent anywhere. The id of a conversation here is not its id in telemetry.
 
+mod stored;
+
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, BufRead, BufReader, Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
@@ -15,6 +17,7 @@ use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use crate::provider::Message;
+pub use stored::{Listed, Stored};
 
 /// The format that this version writes.
 const FORMAT: u32 = 1;
@@ -77,33 +80,6 @@ pub enum Change {
     Agent(String),
 }
 
-/// A conversation as it was left.
-#[derive(Clone, Debug, PartialEq)]
-#[non_exhaustive]
-pub struct Stored {
-    /// Who, when and where.
-    pub header: Header,
-    /// The agent that is to answer next.
-    pub agent: String,
-    /// What a model would get to see, without the system prompt.
-    pub messages: Vec<Message>,
-    /// Everything that was said, summarised or not.
-    pub transcript: Vec<Message>,
-}
-
-/// A conversation in a list.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-#[non_exhaustive]
-pub struct Listed {
-    /// Who, when and where.
-    #[serde(flatten)]
-    pub header: Header,
-    /// How many messages of the user it has.
-    pub turns: u64,
-    /// How the first of them begins.
-    pub title: String,
-}
-
 /// Why a conversation cannot be found, read or written.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
@@ -145,6 +121,8 @@ pub struct SessionFile {
     path: PathBuf,
     /// Made with the first change.
     file: Option<File>,
+    /// What has to be written before the next change: what ended a conversation that was cut off.
+    owed: Vec<Change>,
 }
 
 impl StoredId {
@@ -207,7 +185,8 @@ impl Sessions {
     pub fn create(&self, header: &Header) -> Result<SessionFile, SessionError> {
         create_private_folder(&self.folder)
             .map_err(|error| SessionError::io("create", &self.folder, error))?;
-        Ok(SessionFile { header: header.clone(), path: self.path(header.session), file: None })
+        let path = self.path(header.session);
+        Ok(SessionFile { header: header.clone(), path, file: None, owed: Vec::new() })
     }
 
     /// Reads a conversation and opens it for more.
@@ -216,7 +195,7 @@ impl Sessions {
     ///
     /// The file cannot be read, or is none of ours.
     pub fn resume(&self, id: StoredId) -> Result<(Stored, SessionFile), SessionError> {
-        let stored = self.read(id)?;
+        let (stored, closing) = self.closed(id)?;
         let path = self.path(id);
         let fail = |error| SessionError::io("write to", &path, error);
         let mut file = private(OpenOptions::new().append(true).read(true)).open(&path).map_err(fail)?;
@@ -231,7 +210,8 @@ impl Sessions {
             file.write_all(b"\n").map_err(fail)?;
         }
         let header = stored.header.clone();
-        Ok((stored, SessionFile { header, path, file: Some(file) }))
+        let owed = closing.into_iter().map(Change::Message).collect();
+        Ok((stored, SessionFile { header, path, file: Some(file), owed }))
     }
 
     /// Reads a conversation.
@@ -240,15 +220,15 @@ impl Sessions {
     ///
     /// The file cannot be read, or is none of ours.
     pub fn read(&self, id: StoredId) -> Result<Stored, SessionError> {
-        let path = self.path(id);
-        let (header, changes) = read_file(&path)?;
-        let mut stored =
-            Stored { agent: header.agent.clone(), header, messages: Vec::new(), transcript: Vec::new() };
-        for change in changes {
-            stored.apply(change);
-        }
-        stored.close();
-        Ok(stored)
+        self.closed(id).map(|(stored, _)| stored)
+    }
+
+    /// A conversation, and the messages that end it where it was cut off; the file does not have them.
+    fn closed(&self, id: StoredId) -> Result<(Stored, Vec<Message>), SessionError> {
+        let (header, changes) = read_file(&self.path(id))?;
+        let mut stored = Stored::of(header, changes);
+        let closing = stored.close();
+        Ok((stored, closing))
     }
 
     /// Finds a conversation: an id or its beginning, or `-1` for the newest, `-2` for the one before it.
@@ -267,10 +247,11 @@ impl Sessions {
             let back: usize = back.parse().ok().filter(|back| *back > 0).ok_or_else(|| {
                 unknown(" (count from the newest with -1, -2, …, or name an id)".to_owned())
             })?;
-            let newest_first = listed.iter().filter(|session| session.header.parent.is_none());
-            return newest_first.map(|session| session.header.session).nth(back - 1).ok_or_else(|| {
-                unknown(match listed.len() {
+            let newest_first = || listed.iter().filter(|session| session.header.parent.is_none());
+            return newest_first().map(|session| session.header.session).nth(back - 1).ok_or_else(|| {
+                unknown(match newest_first().count() {
                     0 => " (there is none yet)".to_owned(),
+                    1 => " (there is 1)".to_owned(),
                     n => format!(" (there are {n})"),
                 })
             });
@@ -288,7 +269,8 @@ impl Sessions {
         }
     }
 
-    /// Lists conversations, the newest first. Files that are none of ours are left out.
+    /// Lists conversations, the newest first. Files that are none of ours are left out, and so are conversations in
+    /// which everything that was said was taken back: there is nothing to read or to continue.
     ///
     /// # Errors
     ///
@@ -303,7 +285,9 @@ impl Sessions {
             .filter_map(Result::ok)
             .map(|entry| entry.path())
             .filter(|path| path.extension().is_some_and(|ending| ending == ENDING))
-            .filter_map(|path| Listed::read(&path).ok())
+            .filter_map(|path| read_file(&path).ok())
+            .map(|(header, changes)| Listed::of(header, changes))
+            .filter(|listed| listed.turns > 0)
             .collect();
         listed.sort_by(|a, b| {
             (b.header.started_ms, b.header.session).cmp(&(a.header.started_ms, a.header.session))
@@ -340,7 +324,10 @@ impl SessionFile {
                 none.insert(file.map_err(|error| SessionError::io("create", path, error))?)
             }
         };
-        add_line(&mut lines, change).map_err(fail)?;
+        for change in self.owed.iter().chain([change]) {
+            add_line(&mut lines, change).map_err(fail)?;
+        }
+        self.owed.clear();
         file.write_all(&lines).map_err(fail)
     }
 }
@@ -355,95 +342,6 @@ impl SessionError {
     fn io(doing: &'static str, path: &Path, error: io::Error) -> Self {
         Self::Io { doing, path: path.to_owned(), error }
     }
-}
-
-impl Stored {
-    /// How many messages of the user it has.
-    #[must_use]
-    pub fn turns(&self) -> u64 {
-        self.said().count() as u64
-    }
-
-    /// How the first of them begins.
-    #[must_use]
-    pub fn title(&self) -> String {
-        self.said().next().map(title_of).unwrap_or_default()
-    }
-
-    fn said(&self) -> impl Iterator<Item = &str> {
-        self.transcript.iter().filter_map(|message| match message {
-            Message::User(text) => Some(text.as_str()),
-            _ => None,
-        })
-    }
-
-    fn apply(&mut self, change: Change) {
-        match change {
-            Change::Message(message) => {
-                self.transcript.push(message.clone());
-                self.messages.push(message);
-            }
-            Change::TakenBack { messages } => {
-                self.messages.truncate(self.messages.len().saturating_sub(messages));
-                self.transcript.truncate(self.transcript.len().saturating_sub(messages));
-            }
-            Change::Summary { text, kept } => {
-                let tail = self.messages.split_off(self.messages.len().saturating_sub(kept));
-                self.messages = vec![Message::User(text)];
-                self.messages.extend(tail);
-            }
-            Change::Agent(name) => self.agent = name,
-        }
-    }
-
-    /// Ends what a crash left open, so that providers accept the conversation.
-    fn close(&mut self) {
-        let answered: Vec<String> = self
-            .messages
-            .iter()
-            .filter_map(|message| match message {
-                Message::Tool { call_id, .. } => Some(call_id.clone()),
-                _ => None,
-            })
-            .collect();
-        let asked = self.messages.iter().rev().find_map(|message| match message {
-            Message::Assistant { calls, .. } => Some(calls.clone()),
-            _ => None,
-        });
-        for call in asked.unwrap_or_default() {
-            if !answered.contains(&call.id) {
-                let text = "[not finished: the conversation was interrupted]".to_owned();
-                self.messages.push(Message::Tool { call_id: call.id, text });
-            }
-        }
-        if matches!(self.messages.last(), Some(Message::User(_) | Message::Tool { .. })) {
-            self.messages.push(Message::assistant("[interrupted]", Vec::new()));
-        }
-    }
-}
-
-impl Listed {
-    fn read(path: &Path) -> Result<Self, SessionError> {
-        let (header, changes) = read_file(path)?;
-        let mut said = changes.iter().filter_map(|change| match change {
-            Change::Message(Message::User(text)) => Some(text.as_str()),
-            _ => None,
-        });
-        let title = said.next().map(title_of);
-        let turns = u64::from(title.is_some()) + said.count() as u64;
-        Ok(Self { header, turns, title: title.unwrap_or_default() })
-    }
-}
-
-/// The first line of a text, cut to a line of a list.
-fn title_of(text: &str) -> String {
-    const MAX_CHARS: usize = 60;
-    let line = text.trim().lines().next().unwrap_or_default().trim();
-    let mut title: String = line.chars().filter(|c| !c.is_control()).take(MAX_CHARS).collect();
-    if line.chars().count() > MAX_CHARS {
-        title.push('…');
-    }
-    title
 }
 
 fn read_file(path: &Path) -> Result<(Header, Vec<Change>), SessionError> {

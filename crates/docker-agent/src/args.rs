@@ -23,6 +23,7 @@ pub(crate) struct Cli {
 
 /// Flags of every command.
 #[derive(Debug, Clone, Default, clap::Args)]
+#[command(next_help_heading = "Options of every command")]
 pub(crate) struct Global {
     /// Write a debug log, each telemetry event in it as it would be sent
     #[arg(short, long, global = true)]
@@ -259,8 +260,10 @@ pub(crate) enum TelemetryCommand {
         check: bool,
     },
     /// Say yes
+    #[command(alias = "on")]
     Enable,
     /// Say no: delete the installation id and everything unsent
+    #[command(alias = "off")]
     Disable {
         /// Delete the local log of what was sent, too
         #[arg(long)]

@@ -68,12 +68,6 @@ impl Failure {
         &self.causes
     }
 
-    /// What is wrong and why, in one line.
-    pub(crate) fn line(&self) -> Option<String> {
-        let text = self.text.clone()?;
-        Some(self.causes.iter().fold(text, |line, cause| format!("{line}: {cause}")))
-    }
-
     /// What to do about it.
     pub(crate) fn hint_text(&self) -> Option<&str> {
         self.hint.as_deref()
@@ -115,7 +109,7 @@ mod tests {
         let error = Outer(io::Error::other("the inner"));
         let failure = Failure::new(ErrorClass::Io, "it failed").because(&error).hint("try again");
         assert_eq!(failure.causes(), ["the outer", "the inner"]);
-        assert_eq!(failure.line().as_deref(), Some("it failed: the outer: the inner"));
+        assert_eq!(failure.text(), Some("it failed"));
         assert_eq!(failure.hint_text(), Some("try again"));
     }
 }

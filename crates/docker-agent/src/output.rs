@@ -3,14 +3,21 @@
 //! A reader that went away (`docker-agent telemetry log | head`) is no error: printing reports it, callers stop quietly.
 //! What cannot be written to stderr is lost; there is nobody to tell.
 
+mod stoppable;
+pub(crate) mod wrap;
+
 use std::fmt::Display;
 use std::io::{self, IsTerminal as _, Write as _};
+use std::os::fd::AsFd;
 use std::panic;
 
 use anstream::AutoStream;
+use anstream::adapter::strip_str;
 use clap::builder::styling::{AnsiColor, Style};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 
+use self::stoppable::Stoppable;
+pub(crate) use self::stoppable::{forget_signals, is_stopped, notice_signals};
 use crate::failure::Failure;
 
 /// How a line for people looks on a terminal that shows colours.
@@ -35,16 +42,12 @@ impl Look {
 
 /// Writes data to stdout, as it is.
 pub(crate) fn data(text: &str) -> io::Result<()> {
-    let mut stdout = io::stdout().lock();
-    stdout.write_all(text.as_bytes())?;
-    stdout.flush()
+    Stoppable(io::stdout().lock()).write_all(text.as_bytes())
 }
 
 /// Writes text with escape sequences of ours to stdout; they are left out where no terminal shows them.
 pub(crate) fn styled_data(text: &str) -> io::Result<()> {
-    let mut stdout = AutoStream::auto(io::stdout().lock());
-    stdout.write_all(text.as_bytes())?;
-    stdout.flush()
+    data(&if stdout_shows_styles() { text.to_owned() } else { strip_str(text).to_string() })
 }
 
 /// Writes a text to stderr in one write, and says whether somebody can have seen it.
@@ -74,17 +77,19 @@ fn stderr_is_null() -> bool {
 /// Writes a line to stderr.
 pub(crate) fn line(look: Look, text: impl Display) {
     let style = look.style();
-    let _ = writeln!(AutoStream::auto(io::stderr().lock()), "{style}{text}{style:#}");
+    styled_note(&format!("{style}{text}{style:#}\n"));
 }
 
 /// Writes text with escape sequences of ours to stderr.
 pub(crate) fn styled_note(text: &str) {
-    let _ = AutoStream::auto(io::stderr().lock()).write_all(text.as_bytes());
+    let has_styles = AutoStream::choice(&io::stderr()) != anstream::ColorChoice::Never;
+    let text = if has_styles { text.to_owned() } else { strip_str(text).to_string() };
+    let _ = Stoppable(io::stderr().lock()).write_all(text.as_bytes());
 }
 
 /// Asks for a line: writes to stderr without ending the line.
 pub(crate) fn ask(text: impl Display) {
-    let _ = write!(AutoStream::auto(io::stderr().lock()), "{text}");
+    styled_note(&text.to_string());
 }
 
 /// Writes `note: …` to stderr.
@@ -121,8 +126,18 @@ pub(crate) fn hint(text: Option<&str>) {
 }
 
 fn labelled(label: &str, look: Look, text: impl Display) {
-    let style = look.style();
-    let _ = writeln!(AutoStream::auto(io::stderr().lock()), "{style}{label}:{style:#} {text}");
+    let (style, text) = (look.style(), fitted(&text.to_string(), label.len() + 2));
+    styled_note(&format!("{style}{label}:{style:#} {text}\n"));
+}
+
+/// A text whose first line begins at a column of stderr: where that is a terminal, with lines that end between words.
+pub(crate) fn fitted(text: &str, begins_at: usize) -> String {
+    stderr_width().map_or_else(|| text.to_owned(), |columns| wrap::broken(text, begins_at, columns))
+}
+
+/// How many columns the terminal on stderr has now; nothing if there is none.
+pub(crate) fn stderr_width() -> Option<usize> {
+    columns(io::stderr())
 }
 
 /// Whether stdin is a terminal.
@@ -148,8 +163,13 @@ pub(crate) fn stdout_shows_styles() -> bool {
 
 /// How many columns the terminal on stdout has now.
 pub(crate) fn stdout_width() -> usize {
-    let columns = rustix::termios::tcgetwinsize(io::stdout()).map_or(0, |size| size.ws_col);
-    if columns == 0 { 80 } else { columns.into() }
+    columns(io::stdout()).unwrap_or(80)
+}
+
+/// How many columns a terminal has; nothing if it is none, or does not know.
+fn columns(terminal: impl AsFd) -> Option<usize> {
+    let size = rustix::termios::tcgetwinsize(terminal).ok()?;
+    (size.ws_col > 0).then_some(size.ws_col.into())
 }
 
 /// Text of a model or a tool, made harmless for a terminal: control characters become visible marks.

@@ -3,9 +3,7 @@
 //! Everything is read once. Nothing is written before [`Startup::begin`], and then only the notice's memory.
 
 use std::ffi::OsString;
-use std::fs::DirBuilder;
 use std::io;
-use std::os::unix::fs::DirBuilderExt as _;
 use std::path::{Path, PathBuf};
 
 use agent_runtime::Environment;
@@ -111,11 +109,9 @@ impl Startup {
         if self.as_plugin { plugin::CALLED } else { NAME }
     }
 
-    /// A file of the state folder, where there is one. The folder is made if it can be.
+    /// Where a file of the state folder is, or would be. Nothing is made: who writes it makes the folder, too.
     pub(crate) fn state_file(&self, name: &str) -> Option<PathBuf> {
-        let folder = self.dirs.state.as_ref()?;
-        DirBuilder::new().recursive(true).mode(0o700).create(folder).ok()?;
-        Some(folder.join(name))
+        Some(self.dirs.state.as_ref()?.join(name))
     }
 
     /// The variables that agents and their tools may see: this process's, and those of files given on the command line.

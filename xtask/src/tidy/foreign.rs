@@ -44,7 +44,7 @@ const ONLY_IN: [(&str, &[&str]); 20] = [
     ),
     ("rustyline", &["crates/docker-agent/src/commands/run/prompt/line"]),
     ("serde_saphyr", &["crates/agent-runtime/src/yaml"]),
-    ("signal_hook", &["xtask/src/process"]),
+    ("signal_hook", &["crates/docker-agent/src/output/stoppable", "xtask/src/process"]),
     ("similar", &["crates/agent-runtime/src/tools/diff"]),
     (
         "ureq",

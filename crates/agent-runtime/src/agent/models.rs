@@ -3,6 +3,7 @@
 use super::{AgentError, Choice};
 use crate::config::{self, AgentConfig, Config, ModelConfig, ModelRef};
 use crate::environment::Environment;
+use crate::prices::Catalogue;
 use crate::provider::model::ModelSettings;
 use crate::provider::{Model, OutputSchema, auto};
 
@@ -30,12 +31,15 @@ pub(super) fn resolve(
     choice: &Choice,
     environment: &Environment,
 ) -> Result<Models, AgentError> {
+    let prices = &choice.prices;
     let mut parts = reference.parts().into_iter();
     let first = parts.next().unwrap_or(ModelRef::Auto);
-    let alloy = parts.map(|part| find(config, &part)).collect::<Result<Vec<_>, _>>()?;
-    let first = if alloy.is_empty() { found(config, &first)? } else { Some(find(config, &first)?) };
+    let alloy = parts.map(|part| find(config, prices, &part)).collect::<Result<Vec<_>, _>>()?;
+    let first =
+        if alloy.is_empty() { found(config, prices, &first)? } else { Some(find(config, prices, &first)?) };
     let stand_ins = agent.fallback.iter().flat_map(|fallback| &fallback.models);
-    let stand_ins = stand_ins.map(|reference| found(config, reference)).collect::<Result<Vec<_>, _>>()?;
+    let stand_ins =
+        stand_ins.map(|reference| found(config, prices, reference)).collect::<Result<Vec<_>, _>>()?;
     let unsupported = config.unsupported_for(&agent.name, reference);
     if !unsupported.is_empty() {
         return Err(AgentError::Unsupported(unsupported));
@@ -68,40 +72,62 @@ pub(super) fn resolve(
 }
 
 /// The one model behind a reference; nothing where the program is to choose.
-fn found(config: &Config, reference: &ModelRef) -> Result<Option<ModelSettings>, AgentError> {
+fn found(
+    config: &Config,
+    prices: &Catalogue,
+    reference: &ModelRef,
+) -> Result<Option<ModelSettings>, AgentError> {
     match reference {
         ModelRef::Auto => Ok(None),
-        named => find(config, named).map(Some),
+        named => find(config, prices, named).map(Some),
     }
 }
 
 /// The one model behind a name.
-fn find(config: &Config, reference: &ModelRef) -> Result<ModelSettings, AgentError> {
+fn find(config: &Config, prices: &Catalogue, reference: &ModelRef) -> Result<ModelSettings, AgentError> {
     let settings = |model: &ModelConfig| ModelSettings::from_config(config, model);
-    let unknown = |name: &str, known: &[&str]| {
-        let hint =
-            config::nearest(name, known.iter().copied()).map(|hint| format!(" ({hint})")).unwrap_or_default();
+    let unknown = |name: &str, hint: Option<String>| {
+        let hint = hint.map(|hint| format!(" ({hint})")).unwrap_or_default();
         AgentError::UnknownModel { name: name.to_owned(), file: config.file_name.clone(), hint }
     };
     match reference {
-        ModelRef::Auto | ModelRef::Alloy(_) => Err(unknown(&reference.to_string(), &[])),
+        ModelRef::Auto | ModelRef::Alloy(_) => Err(unknown(&reference.to_string(), None)),
         ModelRef::Named(name) => match config.model(name) {
             Some(model) => Ok(settings(model)),
-            None => Err(unknown(name, &config.models.iter().map(|m| m.name.as_str()).collect::<Vec<_>>())),
+            None => Err(unknown(name, nearest_model(name, config, prices))),
         },
         ModelRef::Inline { provider, model } => {
             let name = format!("{provider}/{model}");
             if let Some(named) = config.model(&name) {
                 return Ok(settings(named));
             }
-            let names = config::support::PROVIDER_NAMES;
-            if model.is_empty()
-                || !(names.contains(&provider.as_str()) || config.provider(provider).is_some())
-            {
-                return Err(unknown(&name, names));
+            if model.is_empty() || !config.provider_names().any(|known| known == provider) {
+                return Err(unknown(&name, nearest_provider(provider, model, config)));
             }
             let (provider, model) = (provider.clone(), model.clone());
             Ok(settings(&ModelConfig { name, provider, model, ..ModelConfig::default() }))
         }
     }
+}
+
+/// The hint for a word that is neither a model of the file nor `provider/model`: one of these that is much like it.
+fn nearest_model(word: &str, config: &Config, prices: &Catalogue) -> Option<String> {
+    let named: Vec<String> = prices
+        .list()
+        .filter(|listed| listed.model.eq_ignore_ascii_case(word))
+        .map(|listed| format!("{}/{}", listed.provider, listed.model))
+        .collect();
+    match named.as_slice() {
+        [] => config::nearest(word, config.models.iter().map(|model| model.name.as_str())),
+        several => Some(format!("did you mean `{}`?", several.join("` or `"))),
+    }
+}
+
+/// The hint for `provider/model` with a provider that nobody knows.
+fn nearest_provider(provider: &str, model: &str, config: &Config) -> Option<String> {
+    if model.is_empty() {
+        return Some(format!("write the model behind `{provider}/`"));
+    }
+    config::nearest_of(provider, config.provider_names())
+        .map(|known| format!("did you mean `{known}/{model}`?"))
 }

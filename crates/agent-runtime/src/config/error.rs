@@ -115,6 +115,11 @@ fn visible(text: &str) -> String {
 
 /// The hint `did you mean …?` for the known word that is nearest to `word`, if one is near at all.
 pub(crate) fn nearest<'a>(word: &str, known: impl IntoIterator<Item = &'a str>) -> Option<String> {
+    nearest_of(word, known).map(|known| format!("did you mean `{known}`?"))
+}
+
+/// The known word that is nearest to `word`, if one is near at all.
+pub(crate) fn nearest_of<'a>(word: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     // A word that is much longer than any of ours is none of them, and would take long to compare.
     const LONGEST_WORD: usize = 100;
     let length = word.chars().count();
@@ -127,7 +132,7 @@ pub(crate) fn nearest<'a>(word: &str, known: impl IntoIterator<Item = &'a str>) 
         .map(|candidate| (distance(word, candidate), candidate))
         .filter(|(distance, _)| *distance <= limit)
         .min()
-        .map(|(_, candidate)| format!("did you mean `{candidate}`?"))
+        .map(|(_, candidate)| candidate)
 }
 
 /// Edit distance where a swap of neighbours counts as one edit (optimal string alignment).

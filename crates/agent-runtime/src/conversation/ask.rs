@@ -11,6 +11,9 @@ use super::turn::{Stop, Turn};
 use crate::provider::client::{Answered, CallError, Failed, Next, Observer};
 use crate::provider::{Delta, Message, ModelId, ProviderError, Question, Reply, Usage};
 
+/// What ids of calls begin with that came without; a number follows.
+const CALL_ID: &str = "call_";
+
 /// Tokens of an attempt that failed.
 struct Spent {
     model: ModelId,
@@ -48,7 +51,7 @@ impl Turn<'_> {
                 Err(NoAnswer::Stop(stop)) => return Err(stop),
                 Err(NoAnswer::TooLong(error)) => {
                     if *summaries_left == 0 || self.thread.history.len() < 3 {
-                        self.fail(error.class(), error.to_string());
+                        self.fail_for(&error);
                         return Err(Stop::new(TurnOutcome::Failed));
                     }
                     *summaries_left -= 1;
@@ -114,7 +117,7 @@ impl Turn<'_> {
         let next_call_id = &mut thread.next_call_id;
         let next_id = || {
             *next_call_id += 1;
-            format!("call_{next_call_id}")
+            format!("{CALL_ID}{next_call_id}")
         };
         let answered = seat.models.ask(question, &mut observer, &self.world.context.cancel, next_id).await;
         self.thread.totals.model_calls += 1;
@@ -140,7 +143,7 @@ impl Turn<'_> {
                 if matches!(failure.error, ProviderError::ContextTooLong(_)) {
                     return Err(NoAnswer::TooLong(failure.error));
                 }
-                self.fail(failure.error.class(), failure.error.to_string());
+                self.fail_for(&failure.error);
                 let last_word = if is_shown { failure.partial.text } else { String::new() };
                 Err(NoAnswer::Stop(Stop { outcome: TurnOutcome::Failed, last_word }))
             }
@@ -210,6 +213,15 @@ impl Observer for ModelObserver<'_> {
             },
         });
     }
+}
+
+/// The highest number among the ids of calls that were given here; 0 if there is none.
+pub(super) fn last_call_id(messages: &[Message]) -> u64 {
+    let calls = messages.iter().flat_map(|message| match message {
+        Message::Assistant { calls, .. } => calls.as_slice(),
+        _ => &[],
+    });
+    calls.filter_map(|call| call.id.strip_prefix(CALL_ID)?.parse().ok()).max().unwrap_or_default()
 }
 
 impl Usage {

@@ -147,6 +147,9 @@ pub enum Event {
         class: String,
         /// What went wrong.
         text: String,
+        /// Why, the nearest cause first; each in the words of whoever said it.
+        #[serde(skip_serializing_if = "Vec::is_empty")]
+        causes: Vec<String>,
     },
     /// The turn is over.
     TurnEnded {
@@ -254,8 +257,8 @@ pub trait Frontend: Send {
 }
 
 impl Event {
-    pub(crate) fn error(class: ErrorClass, text: String) -> Self {
-        Self::Error { class: class_name(class), text }
+    pub(crate) fn error(class: ErrorClass, text: String, causes: Vec<String>) -> Self {
+        Self::Error { class: class_name(class), text, causes }
     }
 }
 

@@ -6,7 +6,7 @@ use agent_telemetry::ErrorClass;
 
 use super::event::{Event, Frontend, TurnOutcome, millis};
 use super::{Seat, Thread, World, compaction, prompt, round};
-use crate::provider::{FinishReason, Message, ToolCall};
+use crate::provider::{FinishReason, Message, ProviderError, ToolCall};
 
 /// Everything that a turn needs, for as long as it lasts.
 pub(super) struct Turn<'a> {
@@ -104,12 +104,14 @@ impl Turn<'_> {
                     return Err(Stop::new(TurnOutcome::Limit));
                 }
             }
+            let is_empty = reply.text.trim().is_empty();
             let (text, reasoning) = (reply.text, reply.reasoning);
             self.thread.history.push(Message::Assistant { text, calls: calls.clone(), reasoning });
             if calls.is_empty() {
                 let warning = match reply.finish {
                     _ if cut => Some("the answer was cut off at the token limit"),
                     Some(FinishReason::ContentFilter) => Some("the provider withheld the rest of the answer"),
+                    _ if is_empty => Some("the model said nothing"),
                     _ => None,
                 };
                 if let Some(text) = warning {
@@ -142,7 +144,14 @@ impl Turn<'_> {
     /// Counts an error and tells it.
     pub(super) fn fail(&mut self, class: ErrorClass, text: String) {
         self.thread.report.error(class);
-        self.frontend.event(&Event::error(class, text));
+        self.frontend.event(&Event::error(class, text, Vec::new()));
+    }
+
+    /// Counts an error of a provider and tells it, its own words apart from ours.
+    pub(super) fn fail_for(&mut self, error: &ProviderError) {
+        self.thread.report.error(error.class());
+        let causes = error.why().map(str::to_owned).into_iter().collect();
+        self.frontend.event(&Event::error(error.class(), error.what().to_owned(), causes));
     }
 
     fn tell_trouble(&mut self) {

@@ -178,8 +178,9 @@ fn usage(usage: &Value) -> Option<Usage> {
     let visible = count(&["completion_tokens"]).unwrap_or(0);
     let reasoning = count(&["completion_tokens_details", "reasoning_tokens"]).unwrap_or(0);
     // OpenAI counts thoughts into `completion_tokens`, xAI beside it; the total tells which it is.
-    let beside = count(&["total_tokens"]).is_some_and(|total| total == input + visible + reasoning);
-    let output = if beside { visible + reasoning } else { visible };
+    let together = visible.saturating_add(reasoning);
+    let beside = count(&["total_tokens"]) == Some(input.saturating_add(together));
+    let output = if beside { together } else { visible };
     let cached = count(&["prompt_tokens_details", "cached_tokens"])
         .or_else(|| count(&["prompt_cache_hit_tokens"]))
         .unwrap_or(0);

@@ -304,6 +304,9 @@ impl Default for Framing {
 impl Framing {
     fn feed(&mut self, bytes: &[u8]) -> Result<Vec<SseEvent>, ProviderError> {
         match self {
+            Self::Events(decoder) if decoder.is_new() && bytes.trim_ascii_start().starts_with(b"<") => {
+                Err(ProviderError::from_page(&String::from_utf8_lossy(bytes)))
+            }
             Self::Events(decoder) if decoder.is_new() && bytes.trim_ascii_start().starts_with(b"{") => {
                 *self = Self::Document(bytes.to_vec());
                 Ok(Vec::new())

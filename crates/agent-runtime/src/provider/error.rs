@@ -1,5 +1,6 @@
 //! What can go wrong between us and a model, as an enum that a program can act on and telemetry can count.
 
+use std::fmt;
 use std::time::Duration;
 
 use agent_telemetry::ErrorClass;
@@ -9,14 +10,12 @@ use serde_json::Value;
 const MAX_TEXT_CHARS: usize = 1_000;
 
 /// A failed model call. The texts are for the user and are never part of telemetry.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum ProviderError {
     /// The key is missing, wrong or not allowed to do this.
-    #[error("the provider refused the key: {0}")]
     Auth(String),
     /// Too many requests, or no money left.
-    #[error("the provider limits the rate: {text}")]
     RateLimited {
         /// What the provider said.
         text: String,
@@ -24,30 +23,32 @@ pub enum ProviderError {
         retry_after: Option<Duration>,
     },
     /// The conversation is longer than the model can read.
-    #[error("the conversation is too long for the model: {0}")]
     ContextTooLong(String),
     /// The provider's fault.
-    #[error("the provider failed: {0}")]
     Server(String),
     /// The provider could not be reached, or the connection broke.
-    #[error("network: {0}")]
     Network(String),
     /// No answer in time.
-    #[error("no answer in time: {0}")]
     Timeout(String),
     /// The provider does not accept the request.
-    #[error("the provider does not accept the request: {0}")]
     InvalidRequest(String),
     /// No such model or address.
-    #[error("not found: {0}")]
     NotFound(String),
     /// What came back is not what the protocol says.
-    #[error("{0}")]
     Protocol(String),
     /// The recording has no answer to this, or cannot be written.
-    #[error("{0}")]
     Recording(String),
 }
+
+/// What went wrong and, after a colon, why.
+impl fmt::Display for ProviderError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.what())?;
+        self.why().map_or(Ok(()), |why| write!(f, ": {why}"))
+    }
+}
+
+impl std::error::Error for ProviderError {}
 
 impl ProviderError {
     /// The class that is counted.
@@ -63,6 +64,38 @@ impl ProviderError {
             Self::InvalidRequest(_) => ErrorClass::InvalidArguments,
             Self::NotFound(_) => ErrorClass::NotFound,
             Self::Protocol(_) | Self::Recording(_) => ErrorClass::Protocol,
+        }
+    }
+
+    /// What went wrong, in our words.
+    #[must_use]
+    pub fn what(&self) -> &str {
+        match self {
+            Self::Auth(_) => "the provider refused the key",
+            Self::RateLimited { .. } => "the provider limits the rate",
+            Self::ContextTooLong(_) => "the conversation is too long for the model",
+            Self::Server(_) => "the provider failed",
+            Self::Network(_) => "the connection to the model failed",
+            Self::Timeout(_) => "the model did not answer in time",
+            Self::InvalidRequest(_) => "the provider does not accept the request",
+            Self::NotFound(_) => "the model was not found",
+            Self::Protocol(text) | Self::Recording(text) => text,
+        }
+    }
+
+    /// Why, in the words of the provider or the system, if there is more to say.
+    #[must_use]
+    pub fn why(&self) -> Option<&str> {
+        match self {
+            Self::Auth(text)
+            | Self::RateLimited { text, .. }
+            | Self::ContextTooLong(text)
+            | Self::Server(text)
+            | Self::Network(text)
+            | Self::Timeout(text)
+            | Self::InvalidRequest(text)
+            | Self::NotFound(text) => Some(text),
+            Self::Protocol(_) | Self::Recording(_) => None,
         }
     }
 
@@ -93,9 +126,15 @@ impl ProviderError {
         let text = match said.text {
             Some(text) => format!("{text} (status {status})"),
             None if body.trim().is_empty() => format!("status {status}"),
-            None => format!("status {status}: {}", body.trim()),
+            None => format!("status {status}: {}", readable(body)),
         };
         Self::classify(status, &said.words, retry_after, shorten(&text))
+    }
+
+    /// A web page in the place of an answer: whoever is at this address is no model's server. `beginning` is what came.
+    #[must_use]
+    pub fn from_page(beginning: &str) -> Self {
+        Self::NotFound(shorten(&format!("the address answers with a web page: {}", readable(beginning))))
     }
 
     /// Reads an error that arrives in the middle of a stream; its `code` may be a number or a word.
@@ -219,6 +258,20 @@ fn status_of_words(kind: &str, code: &str) -> Option<u16> {
         ("server_error", 500),
     ];
     table.iter().find(|(word, _)| words.contains(word)).map(|(_, status)| *status)
+}
+
+/// A body that is no JSON as a line: of a page, which gateways like to send, only what a reader would see.
+fn readable(body: &str) -> String {
+    let is_page = body.trim_start().starts_with('<');
+    let text: String = if is_page {
+        body.split('<')
+            .map(|part| part.split_once('>').map_or(part, |(_, text)| text))
+            .collect::<Vec<_>>()
+            .join(" ")
+    } else {
+        body.to_owned()
+    };
+    text.split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
 fn shorten(text: &str) -> String {

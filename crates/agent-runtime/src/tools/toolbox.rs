@@ -1,5 +1,6 @@
 //! The tools of one agent, in the order of its file: fixed ones, and those of sources that may change.
 
+use std::collections::BTreeSet;
 use std::fmt;
 use std::sync::Arc;
 
@@ -35,6 +36,15 @@ pub(crate) struct Offer {
 enum Entry {
     Tool(Arc<dyn Tool>),
     Source(Arc<dyn Source>, Offer),
+}
+
+impl Entry {
+    fn tools(&self) -> &[Arc<dyn Tool>] {
+        match self {
+            Self::Tool(tool) => std::slice::from_ref(tool),
+            Self::Source(_, offer) => &offer.tools,
+        }
+    }
 }
 
 /// What looking for tools brought.
@@ -75,15 +85,9 @@ impl Toolbox {
     /// All tools; of two with one name only the first.
     fn tools(&self) -> Vec<&Arc<dyn Tool>> {
         let mut tools: Vec<&Arc<dyn Tool>> = Vec::new();
-        for entry in &self.entries {
-            let more = match entry {
-                Entry::Tool(tool) => std::slice::from_ref(tool),
-                Entry::Source(_, offer) => &offer.tools,
-            };
-            for tool in more {
-                if !tools.iter().any(|known| known.name() == tool.name()) {
-                    tools.push(tool);
-                }
+        for tool in self.entries.iter().flat_map(Entry::tools) {
+            if !tools.iter().any(|known| known.name() == tool.name()) {
+                tools.push(tool);
             }
         }
         tools
@@ -132,7 +136,26 @@ impl Toolbox {
                 *current = offer;
             }
         }
+        if refreshed.changed {
+            refreshed.warnings.extend(self.doubled().into_iter().map(|name| {
+                format!(
+                    "more than one toolset has a tool `{name}`: that of the first one is used; a `name` for an MCP \
+                     toolset is put before the names of its tools"
+                )
+            }));
+        }
         refreshed
+    }
+
+    /// Names that more than one entry has.
+    fn doubled(&self) -> BTreeSet<&str> {
+        let mut seen = BTreeSet::new();
+        self.entries
+            .iter()
+            .flat_map(Entry::tools)
+            .map(|tool| tool.name())
+            .filter(|name| !seen.insert(*name))
+            .collect()
     }
 
     /// Ends everything that was started, giving it a moment. What is not closed ends at once when dropped.

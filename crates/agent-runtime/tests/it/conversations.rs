@@ -404,7 +404,7 @@ fn nobody_there() {
     assert_eq!(stage.turn("?", &mut notes), TurnOutcome::Failed);
     let (class, text) = notes.errors().remove(0);
     assert_eq!(class, "network");
-    assert!(text.starts_with(&format!("network: cannot connect to {place}: Connection refused")), "{text}");
+    assert!(text.contains(&format!("failed: cannot connect to {place}: Connection refused")), "{text}");
 }
 
 #[test]

@@ -318,3 +318,18 @@ fn a_server_gets_what_it_was_given_and_no_credentials() {
         assert!(text.contains(kept), "{kept} in {text}");
     }
 }
+
+#[test]
+fn a_tool_that_two_toolsets_have_is_said() {
+    let server = Server::start([says("ok"), says("ok again")]);
+    let nameless = || ServerSettings::new("sh", [SERVER, "plain"]);
+    let toolsets = vec![Toolset::Mcp(nameless()), Toolset::Mcp(nameless())];
+    let mut stage = Stage::with_toolsets(&agent_file(&server.base_url, ""), toolsets);
+    let mut notes = Notes::default();
+    stage.turn("?", &mut notes);
+    stage.turn("?", &mut notes);
+    let warnings = notes.warnings();
+    let of_echo: Vec<&String> = warnings.iter().filter(|text| text.contains("`echo`")).collect();
+    assert_eq!(of_echo.len(), 1, "{warnings:?}");
+    insta::assert_snapshot!(of_echo[0], @"more than one toolset has a tool `echo`: that of the first one is used; a `name` for an MCP toolset is put before the names of its tools");
+}

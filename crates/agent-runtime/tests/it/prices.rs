@@ -2,6 +2,7 @@
 
 use agent_runtime::prices::Catalogue;
 use agent_runtime::provider::Usage;
+use agent_runtime::{Agent, Choice, Environment, Keys, config};
 
 fn cost(provider: &str, model: &str, input: u64, output: u64, cached: u64) -> Option<u64> {
     let usage = Usage { input, output, cache_read: cached, ..Usage::default() };
@@ -83,4 +84,18 @@ fn another_catalogue_in_the_form_of_models_dev() {
     assert_eq!(catalogue.cost("p", "m", usage(1_001)).map(|cost| cost.get()), Some(501));
     assert!(!catalogue.lists("p", "free"));
     assert!(Catalogue::from_json("[]").is_err());
+}
+
+#[test]
+fn what_was_perhaps_meant_has_a_price_and_another_name() {
+    let perhaps = |model: &str| {
+        let text = format!("agents: {{root: {{model: {model}}}}}");
+        let config = config::from_yaml("agent.yaml", &text).unwrap();
+        let choice = Choice::default().keys(Keys::Unused);
+        Agent::new(&config, &choice, &Environment::default()).unwrap().perhaps_meant()
+    };
+    assert_eq!(perhaps("openai/gpt-4oo").as_deref(), Some("openai/gpt-4o"));
+    assert_eq!(perhaps("openai/gpt-4o"), None);
+    assert_eq!(perhaps("openai/something-else-entirely"), None);
+    assert_eq!(perhaps("ollama/gpt-4o"), None);
 }

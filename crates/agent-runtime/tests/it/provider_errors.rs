@@ -50,6 +50,25 @@ fn a_long_page_of_rubbish_is_cut() {
 }
 
 #[test]
+fn a_page_of_a_gateway_is_told_as_its_words() {
+    let page = "<html>\n<head><title>502 Bad Gateway</title></head>\n<body>\n  <h1>Bad\n  gateway</h1><hr>nginx</body></html>";
+    assert_eq!(
+        read(502, page).to_string(),
+        "the provider failed: status 502: 502 Bad Gateway Bad gateway nginx"
+    );
+    assert_eq!(read(500, " a < b\n").to_string(), "the provider failed: status 500: a < b");
+}
+
+#[test]
+fn what_and_why_are_told_apart() {
+    let refused = read(401, r#"{"error":{"message":"Incorrect API key provided"}}"#);
+    assert_eq!(refused.what(), "the provider refused the key");
+    assert_eq!(refused.why(), Some("Incorrect API key provided (status 401)"));
+    let rubbish = ProviderError::Protocol("the provider sent an event that is not JSON".to_owned());
+    assert_eq!((rubbish.why(), rubbish.to_string().as_str()), (None, rubbish.what()));
+}
+
+#[test]
 fn what_is_tried_again_and_when() {
     let policy = RetryPolicy::default();
     let server = ProviderError::Server(String::new());

@@ -1,5 +1,6 @@
 //! Rubbish in the decoders: whatever comes, they neither panic nor hang, and they keep no more than they were given.
 
+use agent_runtime::prices::Catalogue;
 use agent_runtime::provider::assembly::Assembler;
 use agent_runtime::provider::{Delta, Origin, Wire};
 use agent_runtime::sse::{self, SseEvent};
@@ -211,4 +212,18 @@ proptest! {
             prop_assert!(size <= 8 * bytes.len(), "{size} of {}", bytes.len());
         }
     }
+}
+
+#[test]
+fn token_counts_of_any_size_are_read_and_priced() {
+    const MANY: u64 = u64::MAX;
+    let usage = json!({
+        "prompt_tokens": MANY, "completion_tokens": MANY, "total_tokens": MANY,
+        "completion_tokens_details": { "reasoning_tokens": MANY },
+    });
+    let data = json!({ "choices": [], "usage": usage }).to_string();
+    let deltas = Wire::ChatCompletions.decoder().feed(&SseEvent { name: String::new(), data });
+    let [Delta::Usage(usage)] = deltas.as_slice() else { panic!("{deltas:?}") };
+    assert_eq!((usage.input, usage.output, usage.reasoning), (MANY, MANY, MANY));
+    assert_eq!(Catalogue::bundled().cost("openai", "gpt-4o", *usage), None, "more than there is money");
 }

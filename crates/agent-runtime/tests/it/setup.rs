@@ -81,7 +81,10 @@ impl Notes {
 
     pub fn errors(&self) -> Vec<(String, String)> {
         let errors = self.events.iter().filter_map(|event| match event {
-            Event::Error { class, text } => Some((class.clone(), text.clone())),
+            Event::Error { class, text, causes } => {
+                let line = causes.iter().fold(text.clone(), |line, cause| format!("{line}: {cause}"));
+                Some((class.clone(), line))
+            }
             _ => None,
         });
         errors.collect()

@@ -92,17 +92,53 @@ fn a_file_that_was_cut_anywhere_is_read_and_continued() {
         file.append(&Change::Message(Message::User("more".to_owned()))).unwrap();
         let again = sessions.read(id).unwrap();
         assert!(again.transcript.contains(&Message::User("more".to_owned())), "cut at {cut}");
+        // What was ended once stays ended, also when the conversation goes on a third time.
+        assert!(answered(&again.messages), "continued after a cut at {cut}: {:?}", again.messages);
+        assert_eq!(again.messages[..read.messages.len()], read.messages, "cut at {cut}");
     }
 }
 
-/// Whether every call has its answer and the model the last word.
+#[test]
+fn calls_without_ids_of_their_own_get_new_ones_when_a_conversation_goes_on() {
+    let folder = tempfile::tempdir().unwrap();
+    let call = || says("```json\n{\"name\": \"read_file\", \"arguments\": {\"path\": \"a\"}}\n```");
+    let server = Server::start([call(), says("x"), call(), says("x again")]);
+    let mut first = Stage::new(&server);
+    first.write("a", "x");
+    let id = stored(&mut first, folder.path());
+    assert_eq!(first.turn("What is in a?", &mut Notes::default()), TurnOutcome::Completed);
+    drop(first);
+    let (read, file) = Sessions::new(folder.path()).resume(id).unwrap();
+    let mut second = Stage::new(&server);
+    second.write("a", "x");
+    second.conversation.resume(Sessions::new(folder.path()), read, file, STARTED_MS);
+    assert_eq!(second.turn("And now?", &mut Notes::default()), TurnOutcome::Completed);
+    let ids: Vec<&str> = second
+        .conversation
+        .history()
+        .iter()
+        .filter_map(|message| match message {
+            Message::Tool { call_id, .. } => Some(call_id.as_str()),
+            _ => None,
+        })
+        .collect();
+    assert_eq!(ids, ["call_1", "call_2"]);
+}
+
+/// Whether every call has its answer before anything else is said, and the model the last word.
 fn answered(messages: &[Message]) -> bool {
-    let asked = messages.iter().flat_map(|message| match message {
-        Message::Assistant { calls, .. } => calls.iter().map(|call| call.id.clone()).collect(),
-        _ => Vec::new(),
-    });
-    let all = asked.into_iter().all(|id| {
-        messages.iter().any(|message| matches!(message, Message::Tool { call_id, .. } if *call_id == id))
+    let all = messages.iter().enumerate().all(|(at, message)| match message {
+        Message::Assistant { calls, .. } => {
+            let answers: Vec<&String> = messages[at + 1..]
+                .iter()
+                .map_while(|message| match message {
+                    Message::Tool { call_id, .. } => Some(call_id),
+                    _ => None,
+                })
+                .collect();
+            answers == calls.iter().map(|call| &call.id).collect::<Vec<_>>()
+        }
+        _ => true,
     });
     all && matches!(messages.last(), None | Some(Message::Assistant { .. }))
 }
@@ -146,6 +182,24 @@ fn what_was_taken_back_or_summarised_is_read_that_way() {
     let said: Vec<&Message> = read.transcript.iter().collect();
     assert_eq!(said.len(), 4, "{said:?}");
     assert!(!said.contains(&&Message::User("lost".to_owned())));
+    assert_eq!(Sessions::new(folder.path()).list().unwrap()[0].turns, read.turns());
+}
+
+#[test]
+fn a_conversation_of_which_nothing_came_is_not_listed() {
+    let folder = tempfile::tempdir().unwrap();
+    let refused = || Script::Refusal(401, Vec::new(), String::new());
+    let server = Server::start([refused(), refused(), says("hi")]);
+    let sessions = Sessions::new(folder.path());
+    let mut stage = Stage::new(&server);
+    stored(&mut stage, folder.path());
+    for _ in 0..2 {
+        assert_eq!(stage.turn("hello", &mut Notes::default()), TurnOutcome::Failed);
+        assert_eq!(sessions.list().unwrap(), []);
+    }
+    assert_eq!(stage.turn("hello again", &mut Notes::default()), TurnOutcome::Completed);
+    let listed = sessions.list().unwrap();
+    assert_eq!((listed[0].turns, listed[0].title.as_str()), (1, "hello again"));
 }
 
 #[test]
@@ -165,13 +219,16 @@ fn conversations_are_found_by_place_and_by_the_beginning_of_their_id() {
         file.id()
     };
     let (old, new) = (create(STARTED_MS), create(STARTED_MS + 1));
+    let task = Header::new("helper", STARTED_MS + 2, "/").parent(new);
+    let said = Change::Message(Message::User("do this".to_owned()));
+    sessions.create(&task).unwrap().append(&said).unwrap();
     assert_eq!(sessions.find("-1").unwrap(), new);
     assert_eq!(sessions.find("-2").unwrap(), old);
     assert_eq!(sessions.find(&old.as_text()).unwrap(), old);
     assert_eq!(sessions.find(&old.as_text().to_uppercase()).unwrap(), old);
     std::fs::write(folder.path().join("notes.jsonl"), "not ours\n").unwrap();
     std::fs::write(folder.path().join("readme.txt"), "").unwrap();
-    assert_eq!(sessions.list().unwrap().len(), 2);
+    assert_eq!(sessions.list().unwrap().len(), 3);
     let texts = [none_yet, message(&sessions, "-3"), message(&sessions, "-x"), message(&sessions, "zzz")];
     insta::assert_snapshot!(texts.join("\n"), @"
     no session `-1` in DIR (there is none yet)

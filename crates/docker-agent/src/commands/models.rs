@@ -10,6 +10,7 @@ use agent_runtime::provider::endpoint::{KnownProvider, known_providers};
 use agent_telemetry::Ended;
 use serde::Serialize;
 
+use super::run::prices;
 use crate::args::ModelsArgs;
 use crate::output;
 use crate::startup::Startup;
@@ -17,7 +18,7 @@ use crate::wrapper::Outcome;
 
 /// Shows the models.
 pub(crate) fn run(args: &ModelsArgs, startup: &Startup) -> Outcome {
-    let list = list(&startup.environment()?, args.all);
+    let list = list(&startup.environment()?, &prices::read(startup.config_dir())?, args.all);
     let text = if args.json {
         format!("{}\n", serde_json::to_string_pretty(&list).unwrap_or_default())
     } else {
@@ -62,7 +63,7 @@ struct Provider {
     base_url: &'static str,
 }
 
-fn list(environment: &Environment, all: bool) -> List {
+fn list(environment: &Environment, prices: &Catalogue, all: bool) -> List {
     let has_key =
         |known: &KnownProvider| known.key_variable.is_none_or(|name| environment.get(name).is_some());
     let provider = |known: KnownProvider| Provider {
@@ -82,7 +83,7 @@ fn list(environment: &Environment, all: bool) -> List {
         },
         up_to_input_tokens: listed.up_to_input,
     };
-    let models = Catalogue::bundled().list().map(model).filter(|model| all || model.available).collect();
+    let models = prices.list().map(model).filter(|model| all || model.available).collect();
     List { models, providers }
 }
 

@@ -11,7 +11,7 @@ mod dry;
 mod hints;
 mod json;
 mod keys;
-mod prices;
+pub(super) mod prices;
 mod prompt;
 mod replies;
 mod screen;
@@ -51,9 +51,10 @@ pub(crate) use self::prompt::commands as prompt_commands;
 pub(crate) fn run(args: &RunArgs, startup: &Startup, cx: &Cx) -> Outcome {
     let outcome = if args.dry_run { dry::run(args, startup) } else { listen_and_run(args, startup, cx) };
     outcome.inspect_err(|failure| {
-        if let (true, Some(text)) = (args.json, failure.line()) {
+        if let (true, Some(text)) = (args.json, failure.text()) {
             // A reader of events learns it from an event, too; if it is gone, so be it.
-            let _ = json::print_error(failure.ended().error.unwrap_or(ErrorClass::Other), text);
+            let class = failure.ended().error.unwrap_or(ErrorClass::Other);
+            let _ = json::print_error(class, text, failure.causes());
         }
     })
 }
@@ -129,7 +130,7 @@ impl Maker<'_> {
     fn first(&self, team: Team) -> Result<(Conversation, u64), Failure> {
         let mut conversation = self.with(team)?;
         let turns = match &self.args.session {
-            Some(wanted) => stored::resume(&mut conversation, wanted, self.startup)?,
+            Some(wanted) => stored::resume(&mut conversation, wanted, self.args, self.startup)?,
             None => {
                 stored::begin(&mut conversation, self.args, self.startup);
                 0

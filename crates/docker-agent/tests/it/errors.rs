@@ -103,7 +103,15 @@ fn wrong_use() {
     ");
     assert_snapshot!(failing(&["run", "keyless.yaml", "--model", "opnai/gpt-4o", "hi"]), @"
     exit 2
-    error: no model `opnai/gpt-4o` in keyless.yaml, and it is no provider/model
+    error: no model `opnai/gpt-4o` in keyless.yaml, and it is no provider/model (did you mean `openai/gpt-4o`?)
+    ");
+    assert_snapshot!(failing(&["run", "keyless.yaml", "--model", "GPT-4o", "hi"]), @"
+    exit 2
+    error: no model `GPT-4o` in keyless.yaml, and it is no provider/model (did you mean `openai/gpt-4o`?)
+    ");
+    assert_snapshot!(failing(&["run", "keyless.yaml", "--model", "openai/", "hi"]), @"
+    exit 2
+    error: no model `openai/` in keyless.yaml, and it is no provider/model (write the model behind `openai/`)
     ");
     assert_snapshot!(failing(&["completion", "tcsh"]), @"
     exit 2
@@ -238,7 +246,7 @@ fn files_that_cannot_be_used() {
 fn errors_are_events_with_json() {
     assert_snapshot!(failing(&["run", "missing.yaml", "hi", "--json"]), @r#"
     exit 1
-    {"type":"error","class":"config","text":"cannot read missing.yaml: No such file or directory (os error 2)"}
+    {"type":"error","class":"config","text":"cannot read missing.yaml","causes":["No such file or directory (os error 2)"]}
     error: cannot read missing.yaml
     cause: No such file or directory (os error 2)
     hint: give the path of an agent.yaml
@@ -257,6 +265,7 @@ fn what_a_model_refuses() {
         (401, r#"{"error":{"message":"Incorrect API key provided: sk-secret-12345"}}"#),
         (404, r#"{"error":{"message":"The model does not exist"}}"#),
         (400, "no JSON"),
+        (200, "<!doctype html>\n<title>Welcome</title>\n<p>to   nginx!</p>"),
     ] {
         let chat = Server::start(move |_| server::answer(status, "application/json", body));
         let home = Home::quiet().with("CHAT_KEY", "sk-secret-12345");
@@ -267,17 +276,26 @@ fn what_a_model_refuses() {
         match status {
             401 => assert_snapshot!(text, @"
             exit 1
-            error: the provider refused the key: Incorrect API key provided: [masked] (status 401)
+            error: the provider refused the key
+            cause: Incorrect API key provided: [masked] (status 401)
             hint: check the key that the model uses: `token_key` in the agent file names its variable
+            "),
+            200 => assert_snapshot!(text, @"
+            exit 1
+            error: the model was not found
+            cause: the address answers with a web page: Welcome to nginx!
+            hint: check the name of the model, and its `base_url` if the agent file has one
             "),
             404 => assert_snapshot!(text, @"
             exit 1
-            error: not found: The model does not exist (status 404)
+            error: the model was not found
+            cause: The model does not exist (status 404)
             hint: check the name of the model, and its `base_url` if the agent file has one
             "),
             _ => assert_snapshot!(text, @"
             exit 1
-            error: the provider does not accept the request: status 400: no JSON
+            error: the provider does not accept the request
+            cause: status 400: no JSON
             "),
         }
     }

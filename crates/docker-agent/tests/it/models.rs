@@ -71,6 +71,9 @@ fn prices_can_be_replaced_by_a_file() {
     let prices = r#"{"openai":{"models":{"gpt-4o":{"cost":{"input":10,"output":20}}}}}"#;
     home.write(".config/docker-agent/prices.json", prices);
     assert_eq!(cost(&run(&home).ok()), json!(0.002));
+    let listed = home.run(&["models", "--all"]).ok().stdout;
+    let line = listed.lines().find(|line| line.starts_with("openai/gpt-4o ")).expect("a model");
+    assert!(line.contains("10.00") && line.contains("20.00"), "{line}");
     home.write(".config/docker-agent/prices.json", "{");
     let broken = run(&home);
     assert_eq!(broken.code, 1);

@@ -2,6 +2,7 @@
 
 use std::process::{Child, Stdio};
 use std::sync::mpsc;
+use std::time::Instant;
 
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::json;
@@ -94,6 +95,32 @@ fn waiting_for_its_model(home: &Home) -> Child {
 
 fn send(child: &Child, signal: Signal) {
     kill_process(Pid::from_child(child), signal).expect("a signal");
+}
+
+/// Looks again and again until something is so.
+fn until(mut is_so: impl FnMut() -> bool) {
+    let deadline = Instant::now() + PATIENCE;
+    while !is_so() {
+        assert!(Instant::now() < deadline, "waited in vain");
+        std::thread::yield_now();
+    }
+}
+
+#[test]
+fn p8_a_run_whose_reader_does_not_read_ends_all_the_same() {
+    for (signal, code) in [(Signal::INT, 130), (Signal::TERM, 143)] {
+        let home = Home::new().with("CHAT_KEY", "x");
+        let chat = Server::chat([server::says(&"an answer longer than a pipe\n".repeat(10_000))]);
+        let file = home.agent(&chat);
+        let mut command = home.command(&["run", &file, "hi"]);
+        let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("the program");
+        let stdout = child.stdout.take().expect("stdout");
+        until(|| rustix::io::ioctl_fionread(&stdout).expect("a pipe") > 60_000);
+        send(&child, signal);
+        until(|| child.try_wait().expect("a child").is_some());
+        assert_eq!(child.wait().expect("an end").code(), Some(code));
+        assert_eq!(shape(&home.pending()).last(), Some(&format!("run {code} cancelled")));
+    }
 }
 
 #[test]

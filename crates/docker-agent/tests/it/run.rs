@@ -290,3 +290,12 @@ fn an_agent_and_a_model_can_be_chosen() {
     assert_eq!(ran.code, 2);
     assert!(ran.stderr.contains("nobody") && ran.stderr.contains("root"), "{ran:?}");
 }
+
+#[test]
+fn an_answer_without_a_word_is_said() {
+    let home = home();
+    let chat = Server::chat([server::says("")]);
+    let file = home.agent(&chat);
+    let ran = home.run(&["run", &file, "hi"]).ok();
+    assert_eq!((ran.stdout.as_str(), ran.stderr.as_str()), ("", "warning: the model said nothing\n"));
+}

@@ -260,7 +260,10 @@ fn a_model_that_cannot_be_reached_is_said_with_what_to_do() {
     home.write("agent.yaml", &format!("agents: {{{agent}}}\nmodels: {{{model}}}\n"));
     let Some(tmux) = Tmux::start(&home, 100, &["run", "agent.yaml", "hi"]) else { return };
     assert_snapshot!(tmux.wait_for("exit 1").replace(&port.to_string(), "PORT"), @"
-    error: network: cannot connect to 127.0.0.1:PORT: Connection refused (os error 111)
+    openai/gpt-4o does not answer, asking openai/gpt-4o: the connection to the model failed: cannot
+    connect to 127.0.0.1:PORT: Connection refused (os error 111)
+    error: the connection to the model failed
+    cause: cannot connect to 127.0.0.1:PORT: Connection refused (os error 111)
     hint: check `base_url` in the agent file, and that the model's server runs
     exit 1, icanon echo
     ");
@@ -311,10 +314,10 @@ fn ctrl_c_answers_a_question() {
     let chat = Server::chat([call]);
     let file = home.agent(&chat);
     let Some(tmux) = Tmux::start(&home, 80, &["run", &file, "hi"]) else { return };
-    tmux.wait_for("[n]o:");
+    tmux.wait_for("from now on:");
     tmux.press("C-c");
     assert_snapshot!(tmux.wait_for("exit 130"), @r#"
-    run shell {"cmd":"touch made"}? [y]es, [a]ll, [n]o:
+    run shell {"cmd":"touch made"}? [y]es, [n]o, [a]llow every tool from now on:
     ✗ shell touch made (cancelled, T)
       [not run: cancelled by the user]
     exit 130, icanon echo
@@ -415,10 +418,10 @@ fn words_are_completed_and_lines_remembered() {
     > /session
     agent  root
     model  openai/gpt-4o
-    tools  read_file, read_multiple_files, list_directory, directory_tree, search_fi
-    les_content, write_file, edit_file, create_directory, remove_directory, shell, r
-    un_background_job, list_background_jobs, view_background_job, stop_background_jo
-    b
+    tools  read_file, read_multiple_files, list_directory, directory_tree,
+           search_files_content, write_file, edit_file, create_directory,
+           remove_directory, shell, run_background_job, list_background_jobs,
+           view_background_job, stop_background_job
     turns  1
     > /nonsense
     there is no /nonsense; /help says what there is

@@ -118,6 +118,24 @@ fn what_is_continued_is_said() {
 }
 
 #[test]
+fn where_a_conversation_began_is_kept_and_said_when_it_goes_on_elsewhere() {
+    let home = talked();
+    home.write("elsewhere/notes.txt", "other notes");
+    let chat = Server::chat([server::says("I do not know."), server::says("Nor here.")]);
+    let file = home.agent(&chat);
+    let there = home.run(&["run", &file, "--session", "-1", "--working-dir", "elsewhere", "And here?"]).ok();
+    let folder = std::fs::canonicalize(home.path()).expect("a folder");
+    let said = there.stderr.replace(folder.to_str().expect("UTF-8"), "HOME");
+    assert_snapshot!(said, @r#"
+    note: continues "What is in notes.txt?" after 1 turn
+    note: it began in HOME; now tools work in HOME/elsewhere
+    "#);
+    let _new = home.run(&["run", &file, "--working-dir", "elsewhere", "New."]).ok();
+    let shown = home.run(&["sessions", "show", "-1"]).ok().stdout;
+    assert!(shown.contains(&format!("in {}/elsewhere\n", folder.display())), "{shown}");
+}
+
+#[test]
 fn a_conversation_in_which_nothing_is_said_is_not_kept() {
     let home = Home::quiet().with("CHAT_KEY", "x");
     let chat = Server::chat([]);
@@ -129,6 +147,11 @@ fn a_conversation_in_which_nothing_is_said_is_not_kept() {
 #[test]
 fn what_is_not_there_is_said() {
     let home = Home::quiet();
+    // Looking makes nothing, neither file nor folder.
+    for looking in [&["sessions", "list"][..], &["sessions", "show", "-1"], &["sessions", "export", "-1"]] {
+        let _looked = home.run(looking);
+        assert_eq!(std::fs::read_dir(home.path()).expect("a home").count(), 0, "{looking:?}");
+    }
     assert_snapshot!(home.run(&["sessions", "list"]).ok().stderr, @"note: no session is kept yet; `docker-agent run` keeps what is said without --exec, --json or --fake");
     let ran = home.run(&["sessions", "export", "-1"]);
     assert_eq!(ran.code, 2);

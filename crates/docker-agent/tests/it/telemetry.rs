@@ -108,6 +108,7 @@ fn enable_says_what_stands_against_it() {
     let ran = home.run(&["telemetry", "enable"]);
     assert_eq!(ran.code, 1);
     assert!(ran.stdout.contains("Saved, but TELEMETRY_ENABLED (False) still says off"), "{ran:?}");
+    assert!(ran.stdout.ends_with("To turn it on: unset TELEMETRY_ENABLED\n"), "{ran:?}");
     home.unset("TELEMETRY_ENABLED");
     let ran = home.run(&["telemetry", "enable"]).ok();
     assert!(ran.stdout.contains("Telemetry is on"), "{ran:?}");
@@ -118,6 +119,19 @@ fn enable_says_what_stands_against_it() {
             .contains("Nothing is sent yet, everything is kept on this machine: no endpoint in this build"),
         "{nowhere:?}"
     );
+}
+
+#[test]
+fn yes_and_no_say_how_to_go_back() {
+    let home = Home::new();
+    let said = |verb: &str| home.run(&["telemetry", verb]).ok().stdout;
+    for verb in ["disable", "off"] {
+        assert_eq!(said(verb), "Telemetry is off.\nTo turn it on again: docker-agent telemetry enable\n");
+    }
+    for verb in ["enable", "on"] {
+        let back = "To see what waits: docker-agent telemetry log --pending\nTo turn it off: docker-agent telemetry disable\n";
+        assert!(said(verb).ends_with(back), "{verb}");
+    }
 }
 
 #[test]

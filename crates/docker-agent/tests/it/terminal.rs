@@ -189,7 +189,7 @@ fn a_person_is_asked_and_decides() {
             Server::chat([server::calls("shell", &json!({"cmd": "touch made"})), server::says("done")]);
         let file = home.agent(&chat);
         let mut terminal = Terminal::start(&home, &["run", &file, "hi"]);
-        let before = terminal.expect("[y]es, [a]ll, [n]o: ");
+        let before = terminal.expect("[y]es, [n]o, [a]llow every tool from now on: ");
         assert!(before.contains("run shell {\"cmd\":\"touch made\"}?"), "{before}");
         terminal.press(keys);
         terminal.expect("done");
@@ -205,12 +205,12 @@ fn all_is_asked_once() {
     let chat = Server::chat([call("one"), call("two"), server::says("done")]);
     let file = home.agent(&chat);
     let mut terminal = Terminal::start(&home, &["run", &file, "hi"]);
-    terminal.expect("[n]o: ");
+    terminal.expect("from now on: ");
     // No answer, and then one.
     terminal.press("\u{1b}[A");
     terminal.press("a");
     let rest = terminal.expect("done");
-    assert!(!rest.contains("[n]o: "), "{rest}");
+    assert!(rest.contains("all, until this conversation ends") && !rest.contains("from now on: "), "{rest}");
     assert_eq!(terminal.end(), 0);
     assert!(home.path().join("one").exists() && home.path().join("two").exists());
 }

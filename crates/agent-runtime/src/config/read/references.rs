@@ -4,7 +4,7 @@
 
 use crate::config::error::{Problem, nearest};
 use crate::config::fields::{Reading, Reference, Target};
-use crate::config::support::{self, Scope, Unsupported};
+use crate::config::support::{Scope, Unsupported};
 use crate::config::{Config, ModelRef};
 
 /// Checks all references of a file, and that routing comes to an end.
@@ -114,12 +114,11 @@ fn no_model(reference: &ModelRef, config: &Config) -> Option<(String, Option<Str
 }
 
 fn is_provider(name: &str, config: &Config) -> bool {
-    support::PROVIDER_NAMES.contains(&name) || config.provider(name).is_some()
+    config.provider_names().any(|known| known == name)
 }
 
 fn nearest_provider(name: &str, config: &Config) -> Option<String> {
-    let own = config.providers.iter().map(|provider| provider.name.as_str());
-    nearest(name, support::PROVIDER_NAMES.iter().copied().chain(own))
+    nearest(name, config.provider_names())
 }
 
 /// Tells whether a model's routing can choose the model itself.

@@ -127,10 +127,11 @@ fn replace(real: &Path, content: &str) -> std::io::Result<()> {
     let temporary = folder.join(format!(".{}.tmp", uuid::Uuid::new_v4().simple()));
     let written = (|| {
         let mut file = File::create_new(&temporary)?;
-        file.write_all(content.as_bytes())?;
+        // Before there is something in it that not everybody may read.
         if let Ok(metadata) = real.metadata() {
             file.set_permissions(metadata.permissions())?;
         }
+        file.write_all(content.as_bytes())?;
         std::fs::rename(&temporary, real)
     })();
     if written.is_err() {

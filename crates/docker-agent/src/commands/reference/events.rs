@@ -50,7 +50,7 @@ fn samples() -> Vec<(Event, &'static str)> {
                 from: "openai/gpt-4o".to_owned(),
                 to: "anthropic/claude-sonnet-4-5".to_owned(),
                 class: "server".to_owned(),
-                text: "the provider failed: 503".to_owned(),
+                text: "the provider failed: overloaded (status 503)".to_owned(),
             },
             "A model did not answer and another one is asked.",
         ),
@@ -88,7 +88,7 @@ fn samples() -> Vec<(Event, &'static str)> {
                 attempt: 1,
                 pause_ms: 500,
                 class: "rate_limited".to_owned(),
-                text: "429: too many requests".to_owned(),
+                text: "the provider limits the rate: too many requests (status 429)".to_owned(),
             },
             "A model call failed and is tried again after a pause.",
         ),
@@ -97,9 +97,13 @@ fn samples() -> Vec<(Event, &'static str)> {
             "Something to know that ends nothing.",
         ),
         (
-            Event::Error { class: "auth".to_owned(), text: "401: the key was refused".to_owned() },
+            Event::Error {
+                class: "auth".to_owned(),
+                text: "the provider refused the key".to_owned(),
+                causes: vec!["Incorrect API key provided (status 401)".to_owned()],
+            },
             "What ended the turn, or kept it from beginning; `class` is one of the words of \
-             [telemetry.md](telemetry.md).",
+             [telemetry.md](telemetry.md), `causes` say why, the nearest first, and are absent if there is nothing to say.",
         ),
         (
             Event::TurnEnded {

@@ -4,7 +4,7 @@ use agent_runtime::{Answer, Confirmation, Question, Reply};
 
 use super::keys::{self, Key};
 use super::{calls, changes, replies};
-use crate::output;
+use crate::output::{self, wrap};
 
 /// Who is asked.
 #[derive(Debug)]
@@ -53,7 +53,7 @@ async fn ask(request: &Confirmation) -> Answer {
     loop {
         let (answer, word) = match keys::next().await {
             Ok(Key::Yes) => (Answer::Yes, "yes"),
-            Ok(Key::All) => (Answer::All, "all"),
+            Ok(Key::All) => (Answer::All, "all, until this conversation ends"),
             Ok(Key::No | Key::End) | Err(_) => (no(), "no"),
             Ok(Key::Other) => continue,
         };
@@ -73,5 +73,9 @@ fn question(request: &Confirmation) -> String {
         }
         None => format!("run {}?", calls::call(name, arguments)),
     };
-    what + " [y]es, [a]ll, [n]o: "
+    // What is asked about stays as it is; the answers do not end in the middle of a word.
+    let answers = "[y]es, [n]o, [a]llow every tool from now on: ";
+    let column = what.lines().last().map(wrap::width).unwrap_or_default();
+    let fits = output::stderr_width().is_none_or(|columns| column % columns + 1 + answers.len() <= columns);
+    format!("{what}{}{answers}", if fits { ' ' } else { '\n' })
 }

@@ -8,6 +8,7 @@ use agent_runtime::{
 use agent_telemetry::{Closed as _, ErrorClass};
 
 use super::asking::Asking;
+use crate::output;
 
 /// Shows events in one way.
 pub(super) trait Sink: Send {
@@ -75,6 +76,7 @@ impl Console {
     /// Begins a turn; answers what stops it.
     pub(super) fn begin(&mut self) -> Cancel {
         self.cancel = Cancel::new();
+        output::forget_signals();
         self.error = None;
         self.sink.begin();
         self.cancel.clone()

@@ -23,6 +23,7 @@ impl Sink for Lines {
 }
 
 /// Prints an error that is no part of a conversation.
-pub(super) fn print_error(class: ErrorClass, text: String) -> io::Result<()> {
-    Lines.show(&Event::Error { class: class.word().to_owned(), text })
+pub(super) fn print_error(class: ErrorClass, text: &str, causes: &[String]) -> io::Result<()> {
+    let (class, text) = (class.word().to_owned(), text.to_owned());
+    Lines.show(&Event::Error { class, text, causes: causes.to_vec() })
 }

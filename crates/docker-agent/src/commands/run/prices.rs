@@ -11,7 +11,7 @@ use agent_telemetry::ErrorClass;
 use crate::failure::Failure;
 
 /// Reads `prices.json` of the folder of settings over the built-in catalogue, if there is one.
-pub(super) fn read(settings: Option<&Path>) -> Result<Catalogue, Failure> {
+pub(in crate::commands) fn read(settings: Option<&Path>) -> Result<Catalogue, Failure> {
     let bundled = Catalogue::bundled().clone();
     let Some(folder) = settings else { return Ok(bundled) };
     let path = folder.join("prices.json");

@@ -93,7 +93,7 @@ async fn answer(talk: &mut Talk, maker: &Maker<'_>, line: &str) -> Result<Next, 
         }
         Said::Command(Command::Exit, _) => return Ok(Next::Leave),
         Said::Command(Command::Model, name) if !name.is_empty() => change_model(talk, maker, name),
-        Said::Command(command, _) => obey(talk, maker, command)?,
+        Said::Command(command, _) => obey(talk, maker, command).await?,
         Said::Message(message) => return say(talk, message).await,
     }
     Ok(Next::GoOn)
@@ -114,7 +114,7 @@ async fn say(talk: &mut Talk, message: &str) -> Result<Next, End> {
     Ok(Next::GoOn)
 }
 
-fn obey(talk: &mut Talk, maker: &Maker<'_>, command: Command) -> Result<(), End> {
+async fn obey(talk: &mut Talk, maker: &Maker<'_>, command: Command) -> Result<(), End> {
     match command {
         Command::Help => output::ask(commands::help()),
         Command::Cost => output::line(Look::Plain, cost(talk)),
@@ -132,7 +132,9 @@ fn obey(talk: &mut Talk, maker: &Maker<'_>, command: Command) -> Result<(), End>
             if let Some(model) = &talk.model {
                 fresh.change_model(maker.agent_with(fresh.agent().name(), model)?);
             }
-            std::mem::replace(&mut talk.conversation, fresh).finish();
+            let mut last = std::mem::replace(&mut talk.conversation, fresh);
+            last.close().await;
+            last.finish();
             talk.turns = 0;
             output::line(Look::Quiet, "a new conversation; nothing of the last one is remembered");
         }
@@ -152,6 +154,9 @@ fn change_model(talk: &mut Talk, maker: &Maker<'_>, name: &str) {
                 output::note(format_args!("model {auto}"));
             }
             output::line(Look::Quiet, format_args!("{} answers from now on", agent.model()));
+            if let Some(known) = agent.perhaps_meant() {
+                output::note(format_args!("its price is not known; did you mean `{known}`?"));
+            }
         }
         Err(failure) => output::failure(&failure),
     }
@@ -192,5 +197,6 @@ fn session(talk: &Talk) -> String {
     let turns = talk.turns;
     let tools = agent.tools();
     let tools = if tools.is_empty() { "none".to_owned() } else { tools.join(", ") };
+    let tools = output::fitted(&tools, "tools  ".len());
     format!("agent  {}\nmodel  {}\ntools  {tools}\nturns  {turns}\n", agent.name(), agent.model())
 }

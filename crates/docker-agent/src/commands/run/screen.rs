@@ -5,7 +5,6 @@
 mod inline;
 mod markdown;
 mod table;
-mod wrap;
 
 use std::io::{self, Write};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -20,7 +19,7 @@ use super::changes::Extent;
 use super::console::Sink;
 use super::hints::hint;
 use super::{calls, changes};
-use crate::output::{self, Look};
+use crate::output::{self, Look, wrap};
 
 /// How often the spinner moves.
 pub(super) const TICK: Duration = Duration::from_millis(100);
@@ -129,6 +128,12 @@ impl<W: Write> Screen<W> {
         self.settle_text()?;
         let line = format!("{}\n", self.looking(look, text));
         self.show_now(&line)
+    }
+
+    /// Shows a line that begins with a label, `error:`, broken between words where it is too long.
+    fn labelled(&mut self, look: Look, label: &str, text: &str) -> io::Result<()> {
+        let text = wrap::broken(&output::harmless(text), label.len() + 2, self.limit());
+        self.line(look, &format!("{label}: {text}"))
     }
 
     /// Shows a line that stays in one line of the terminal.
@@ -264,12 +269,21 @@ impl<W: Write> Screen<W> {
                 let pause = calls::elapsed(*pause_ms);
                 self.line(Look::Warning, &format!("again in {pause}: {}", calls::shortened(text)))
             }
-            Event::Warning { text } => {
-                self.line(Look::Warning, &format!("warning: {}", output::harmless(text)))
+            Event::Fallback { from, to, text, .. } => {
+                let (from, to, text) = (calls::shortened(from), calls::shortened(to), calls::shortened(text));
+                let text = format!("{from} does not answer, asking {to}: {text}");
+                self.line(Look::Warning, &wrap::broken(&text, 0, self.limit()))
             }
-            Event::Error { class, text } => {
-                self.line(Look::Error, &format!("error: {}", output::harmless(text)))?;
-                hint(class).map_or(Ok(()), |hint| self.line(Look::Quiet, &format!("hint: {hint}")))
+            Event::AgentChanged { agent, model } => {
+                self.line(Look::Quiet, &calls::shortened(&format!("{agent}, {model}, answers from now on")))
+            }
+            Event::Compacted { messages, .. } => self
+                .line(Look::Quiet, &format!("a summary took the place of {messages} messages, to make room")),
+            Event::Warning { text } => self.labelled(Look::Warning, "warning", text),
+            Event::Error { class, text, causes } => {
+                self.labelled(Look::Error, "error", text)?;
+                causes.iter().try_for_each(|cause| self.labelled(Look::Quiet, "cause", cause))?;
+                hint(class).map_or(Ok(()), |hint| self.labelled(Look::Quiet, "hint", hint))
             }
             Event::TurnEnded { .. } => {
                 self.waits.clear();

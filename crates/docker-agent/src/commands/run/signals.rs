@@ -6,6 +6,7 @@ use std::pin::Pin;
 
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
+use crate::output;
 use crate::plugin::Parent;
 
 /// A reason to stop.
@@ -55,12 +56,14 @@ pub(in crate::commands) struct Signals {
 impl Signals {
     /// Listens, also to docker if it called us; needs an event loop.
     pub(in crate::commands) fn listen() -> io::Result<Self> {
-        Ok(Self {
+        let signals = Self {
             interrupt: signal(SignalKind::interrupt())?,
             terminate: signal(SignalKind::terminate())?,
             hang_up: signal(SignalKind::hangup())?,
             docker: Parent::connect().map(|parent| Box::pin(parent.gone()) as Gone),
-        })
+        };
+        output::notice_signals()?;
+        Ok(signals)
     }
 
     pub(in crate::commands) async fn next(&mut self) -> Caught {

@@ -1,5 +1,6 @@
 //! Conversations that are kept: every new one in a file of its own, an old one continued with `--session`.
 
+use std::path::{Path, PathBuf};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use agent_runtime::Conversation;
@@ -23,18 +24,18 @@ pub(super) fn begin(conversation: &mut Conversation, args: &RunArgs, startup: &S
         return;
     }
     let Some(sessions) = sessions(startup) else { return };
-    let folder = args.working_dir.clone().or_else(|| std::env::current_dir().ok());
-    let header = Header::new(conversation.agent().name(), now_ms(), folder.unwrap_or_default())
+    let header = Header::new(conversation.agent().name(), now_ms(), working_folder(args))
         .agent_file(args.agent_file.display().to_string());
     if let Err(error) = conversation.store_in(sessions, &header) {
         output::note(format_args!("this conversation is not kept: {error}"));
     }
 }
 
-/// Continues a conversation that was kept; says which one, and tells how many turns it has.
+/// Continues a conversation that was kept; says which one and where it began, and tells how many turns it has.
 pub(super) fn resume(
     conversation: &mut Conversation,
     wanted: &str,
+    args: &RunArgs,
     startup: &Startup,
 ) -> Result<u64, Failure> {
     let Some(sessions) = sessions(startup) else {
@@ -47,8 +48,19 @@ pub(super) fn resume(
         let title = stored.title();
         output::note(format_args!("continues \"{}\" after {}", output::harmless(&title), counted(turns)));
     }
+    let (began, now) = (&stored.header.working_folder, working_folder(args));
+    if *began != now {
+        // What was said of files was said of those there.
+        output::note(format_args!("it began in {}; now tools work in {}", began.display(), now.display()));
+    }
     conversation.resume(sessions, stored, file, now_ms());
     Ok(turns)
+}
+
+/// Where tools work, links resolved; empty where that cannot be said.
+fn working_folder(args: &RunArgs) -> PathBuf {
+    let folder = args.working_dir.as_deref().unwrap_or(Path::new("."));
+    folder.canonicalize().unwrap_or_default()
 }
 
 /// A number of turns: `1 turn`.

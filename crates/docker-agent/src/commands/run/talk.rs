@@ -2,6 +2,7 @@
 
 use std::io;
 use std::pin::pin;
+use std::time::Duration;
 
 use agent_runtime::{Conversation, TurnOutcome};
 use agent_telemetry::{Ended, ErrorClass};
@@ -15,6 +16,9 @@ use crate::args::RunArgs;
 use crate::failure::Failure;
 use crate::output;
 use crate::wrapper::Outcome;
+
+/// How long a signal takes at most from the process to whoever listens to it.
+const ON_ITS_WAY: Duration = Duration::from_secs(1);
 
 /// Where messages come from.
 #[derive(Debug, PartialEq, Eq)]
@@ -146,7 +150,13 @@ impl Talk {
             }
         };
         self.console.settle();
-        Ok(outcome)
+        let (outcome, caught) = outcome;
+        if caught.is_none() && output::is_stopped() {
+            // It ended a write before it was heard here, where it is on its way.
+            let caught = tokio::time::timeout(ON_ITS_WAY, self.signals.next()).await;
+            return Ok((outcome, caught.ok()));
+        }
+        Ok((outcome, caught))
     }
 
     /// Prepares the terminal for a line to be typed. Its editor takes keys by itself and leaves the modes that it found,

@@ -71,7 +71,18 @@ impl Sink for Text {
                 output::line(Look::Warning, format_args!("{from} does not answer, asking {to}: {text}"));
             }
             Event::Warning { text } => output::warning(output::harmless(text)),
-            Event::Error { class, text } => output::error(output::harmless(text), &[], hint(class)),
+            Event::AgentChanged { agent, model } => {
+                let text = shortened(&format!("{agent}, {model}, answers from now on"));
+                output::line(Look::Quiet, text);
+            }
+            Event::Compacted { messages, .. } => {
+                let text = format_args!("a summary took the place of {messages} messages, to make room");
+                output::line(Look::Quiet, text);
+            }
+            Event::Error { class, text, causes } => {
+                let causes: Vec<String> = causes.iter().map(|cause| output::harmless(cause)).collect();
+                output::error(output::harmless(text), &causes, hint(class));
+            }
             _ => {}
         }
         Ok(())

@@ -12,6 +12,7 @@ pub(super) fn run(startup: &Startup, purge: bool) -> Outcome {
     let disabled = telemetry.disable(purge).map_err(|error| {
         super::not_done("telemetry is not off, because the choice could not be saved", &error)
     })?;
+    let called = startup.called();
     let mut text = "Telemetry is off.\n".to_owned();
     if before.pending.events > 0 {
         text.push_str(&format!("Deleted {} that had not been sent.\n", super::events(before.pending.events)));
@@ -28,6 +29,7 @@ pub(super) fn run(startup: &Startup, purge: bool) -> Outcome {
             "The log of what was sent stays; `telemetry disable --purge` deletes it, too.\n"
         });
     }
+    text.push_str(&format!("To turn it on again: {called} telemetry enable\n"));
     output::data(&text)?;
     if let Some(problem) = disabled.not_deleted {
         output::warning(format_args!(

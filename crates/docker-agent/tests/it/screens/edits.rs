@@ -17,7 +17,7 @@ fn an_edit_is_shown_and_confirmed_with_one_key() {
     let chat = Server::chat([edit, shell, server::says("Done.")]);
     let file = home.agent(&chat);
     let Some(tmux) = Tmux::start(&home, 80, &["run", &file, "Edit it."]) else { return };
-    tmux.wait_for("run edit_file on a.txt? [y]es, [a]ll, [n]o:");
+    tmux.wait_for("run edit_file on a.txt? [y]es, [n]o, [a]llow every tool from now on:");
     assert_eq!(std::fs::read_to_string(home.path().join("a.txt")).expect("a file"), "one\ntwo\nthree\n");
     tmux.press("y");
     tmux.wait_for("run shell");
@@ -26,9 +26,9 @@ fn an_edit_is_shown_and_confirmed_with_one_key() {
       one
     - two
     + 2
-    run edit_file on a.txt? [y]es, [a]ll, [n]o: yes
+    run edit_file on a.txt? [y]es, [n]o, [a]llow every tool from now on: yes
     ✓ edit_file a.txt (+1 -1, T)
-    run shell {"cmd":"false"}? [y]es, [a]ll, [n]o: no
+    run shell {"cmd":"false"}? [y]es, [n]o, [a]llow every tool from now on: no
     ✗ shell false (denied, T)
       the user declined this call
     Done.
@@ -76,11 +76,11 @@ fn a_file_is_asked_about_by_its_lines() {
     assert_snapshot!(tmux.wait_for("exit 0"), @"
     + one
     + two
-    run write_file on new.txt? [y]es, [a]ll, [n]o: yes
+    run write_file on new.txt? [y]es, [n]o, [a]llow every tool from now on: yes
     ✓ write_file new.txt (+2 -0, T)
     + one
     + two
-    run write_file on a.txt? [y]es, [a]ll, [n]o: yes
+    run write_file on a.txt? [y]es, [n]o, [a]llow every tool from now on: yes
     ✓ write_file a.txt (+2 -1, T)
     - old
     + one

@@ -34,13 +34,13 @@ fn a_job_in_the_background_asks_when_it_comes_to_the_front() {
     assert!(!home.path().join("made").exists());
     tmux.press("Enter");
     // What is typed before the question does not answer it.
-    tmux.wait_for("[n]o:");
+    tmux.wait_for("from now on:");
     tmux.write("y");
     tmux.press("Enter");
     assert_snapshot!(tmux.wait_for("exit 0"), @r#"
     stopped
 
-    run shell {"cmd":"touch made"}? [y]es, [a]ll, [n]o: y
+    run shell {"cmd":"touch made"}? [y]es, [n]o, [a]llow every tool from now on: y
     yes
     ✓ shell touch made (T)
     Done.

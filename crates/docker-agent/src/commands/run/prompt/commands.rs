@@ -1,5 +1,10 @@
 //! What can be said to the program instead of the agent: `/help` and the others.
 
+use crate::output;
+
+/// Where the words end and what they do begins.
+const WORD_COLUMNS: usize = 14;
+
 /// A command of the prompt.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Command {
@@ -64,8 +69,12 @@ pub(super) fn words() -> Vec<String> {
 
 /// A line for each.
 pub(super) fn help() -> String {
-    let lines = ALL.iter().map(|(_, word, what)| format!("  {word:<12}{what}\n"));
-    lines.collect::<String>() + "  Tab completes commands and file names; Ctrl-C stops an answer.\n"
+    let lines = ALL.iter().map(|(_, word, what)| {
+        let what = output::fitted(what, WORD_COLUMNS);
+        format!("  {word:<0$}{what}\n", WORD_COLUMNS - 2)
+    });
+    let keys = output::fitted("Tab completes commands and file names; Ctrl-C stops an answer.", 2);
+    format!("{}  {keys}\n", lines.collect::<String>())
 }
 
 #[cfg(test)]

@@ -5,9 +5,9 @@
 //! lasts as long as the process.
 
 use std::borrow::Cow;
-use std::fs::OpenOptions;
+use std::fs::{DirBuilder, OpenOptions};
 use std::io::{self, Write as _};
-use std::os::unix::fs::OpenOptionsExt as _;
+use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
 use std::sync::mpsc as std_mpsc;
 use std::thread;
@@ -23,7 +23,7 @@ use tokio::sync::mpsc;
 
 use crate::output;
 
-/// The most lines of history that are remembered, and the most bytes of its file that are read.
+/// The most lines of history that are remembered; the file keeps all.
 const HISTORY_LINES: usize = 1_000;
 
 /// What was typed.
@@ -111,6 +111,9 @@ fn recalled(file: Option<&Path>) -> Vec<String> {
 
 fn remember(file: Option<&Path>, line: &str) -> io::Result<()> {
     let Some(file) = file else { return Ok(()) };
+    if let Some(folder) = file.parent() {
+        DirBuilder::new().recursive(true).mode(0o700).create(folder)?;
+    }
     let mut file = OpenOptions::new().append(true).create(true).mode(0o600).open(file)?;
     file.write_all(format!("{}\n", line.replace('\n', "\\n")).as_bytes())
 }

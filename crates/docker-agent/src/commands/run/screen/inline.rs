@@ -2,6 +2,8 @@
 //!
 //! A line that still grows is read as far as nothing that may follow can change it.
 
+use clap::builder::styling::{AnsiColor, Style};
+
 /// How a piece of a line looks.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(super) struct Look {
@@ -18,6 +20,27 @@ pub(super) struct Look {
 pub(super) struct Span {
     pub(super) text: String,
     pub(super) look: Look,
+}
+
+/// How a piece looks on top of its block.
+pub(super) fn styled(base: Style, look: Look) -> Style {
+    let mut style = base;
+    if look.bold {
+        style = style.bold();
+    }
+    if look.italic {
+        style = style.italic();
+    }
+    if look.strike {
+        style = style.strikethrough();
+    }
+    if look.code {
+        style = style.fg_color(Some(AnsiColor::Cyan.into()));
+    }
+    if look.address {
+        style = style.dimmed();
+    }
+    style
 }
 
 /// Whether more of a line may follow.

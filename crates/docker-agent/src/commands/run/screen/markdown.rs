@@ -10,7 +10,7 @@ use clap::builder::styling::Style;
 
 use super::inline::{self, Line};
 use super::table;
-use super::wrap::{Wrap, width};
+use crate::output::wrap::{Piece, Wrap, width};
 
 /// A text that grows.
 #[derive(Debug, Default)]
@@ -18,7 +18,7 @@ pub(super) struct Markdown {
     /// What of the current line is not shown yet.
     rest: String,
     /// The current line, once its kind is known.
-    text: Option<Wrap>,
+    text: Option<(Wrap, Style)>,
     /// What ends the code that we are in.
     fence: Option<Fence>,
     /// Lines of a table that may go on.
@@ -147,7 +147,7 @@ impl Markdown {
             Kind::Text { skip, start, indent, style } => {
                 out.push_str(&start);
                 self.rest.drain(..skip);
-                self.text = Some(Wrap::new(width(&start), indent, style));
+                self.text = Some((Wrap::new(width(&start), indent), style));
                 self.after_text = true;
             }
             Kind::Unclear => {}
@@ -155,11 +155,13 @@ impl Markdown {
     }
 
     fn show_text(&mut self, line: Line, out: &mut String, limit: usize) {
-        let Some(wrap) = &mut self.text else { return };
+        let Some((wrap, base)) = &mut self.text else { return };
         let (spans, read) = inline::read(&self.rest, line);
         self.rest.drain(..read);
         for span in &spans {
-            out.push_str(&wrap.add(span, limit));
+            let style = inline::styled(*base, span.look);
+            let piece = Piece { text: &span.text, style, is_whole: span.look.code };
+            out.push_str(&wrap.add(piece, limit));
         }
         if line == Line::Whole {
             out.push_str(&wrap.end(limit));

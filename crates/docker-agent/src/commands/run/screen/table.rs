@@ -4,8 +4,8 @@ use std::fmt::Write as _;
 
 use clap::builder::styling::Style;
 
-use super::inline::{self, Line};
-use super::wrap::{styled, width};
+use super::inline::{self, Line, styled};
+use crate::output::wrap::width;
 
 /// Between two columns.
 const GAP: &str = " │ ";

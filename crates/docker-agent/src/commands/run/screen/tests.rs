@@ -78,3 +78,41 @@ fn the_spinner_fits_into_any_terminal() {
         assert!(line.chars().count() <= width().saturating_sub(1).min(super::SPINNER_WIDTH), "{line:?}");
     }
 }
+
+#[test]
+fn long_lines_are_broken_between_words() {
+    let mut screen = screen(|| 40);
+    let (class, text) = ("auth".to_owned(), "the provider refused the key".to_owned());
+    let causes = vec!["Incorrect API key provided: you find yours in your account (status 401)".to_owned()];
+    screen.event(&Event::Error { class, text, causes }).expect("written");
+    assert_snapshot!(shown(&screen), @"
+    error: the provider refused the key
+    cause: Incorrect API key provided: you
+           find yours in your account
+           (status 401)
+    hint: check the key that the model
+          uses: `token_key` in the agent
+          file names its variable
+    ");
+}
+
+#[test]
+fn whoever_else_answers_is_said() {
+    let mut screen = screen(|| 80);
+    let names = |from: &str, to: &str| (from.to_owned(), to.to_owned());
+    let (from, to) = names("openai/gpt-4o", "anthropic/claude-sonnet-4-5");
+    let (class, text) = names("server", "the provider failed: overloaded (status 503)");
+    let (agent, model) = names("closer", "openai/gpt-4o-mini");
+    let events = [
+        Event::Fallback { from, to, class, text },
+        Event::AgentChanged { agent, model },
+        Event::Compacted { messages: 12, summary: "They talked.".to_owned() },
+    ];
+    events.iter().for_each(|event| screen.event(event).expect("written"));
+    assert_snapshot!(shown(&screen), @"
+    openai/gpt-4o does not answer, asking anthropic/claude-sonnet-4-5: the provider
+    failed: overloaded (status 503)
+    closer, openai/gpt-4o-mini, answers from now on
+    a summary took the place of 12 messages, to make room
+    ");
+}
