@@ -11,6 +11,7 @@
 
 pub(crate) mod adoption;
 mod calls;
+pub(crate) mod chance;
 pub(crate) mod commands;
 pub(crate) mod csv;
 pub(crate) mod datum;
