@@ -69,7 +69,7 @@ pub(crate) fn most(numbers: Numbers<'_>) -> Vec<Changed> {
         let Some(table) = numbers.table(watched.table) else { continue };
         for row in 0..table.rows.len() {
             rates.extend(watched.rate(table, row));
-            uses.extend(watched.calls(table, row));
+            uses.extend(watched.calls(table, row, numbers.elapsed));
         }
     }
     for some in [&mut rates, &mut uses] {
@@ -94,9 +94,9 @@ impl Watched {
         self.changed(table, row, "failure_rate", says, significance.abs())
     }
 
-    fn calls(&self, table: &Table, row: usize) -> Option<Changed> {
+    fn calls(&self, table: &Table, row: usize, elapsed: f64) -> Option<Changed> {
         let (now, before) = pair(table, row, "calls")?;
-        let growth = chance::of_counts(now, before)?;
+        let growth = growth(now, before, elapsed)?;
         let says = format!(
             "is used {}: {} calls instead of {}",
             if growth > 0.0 { "more" } else { "less" },
@@ -127,4 +127,26 @@ impl Watched {
 fn pair(table: &Table, row: usize, column: &str) -> Option<(f64, f64)> {
     let at = table.spec.column(column)?;
     Some((number(&table.rows[row][at])?, number(table.before(row, at)?)?))
+}
+
+/// How much the use grew or shrank, where only a share of the days has `elapsed`: what today still brings is not missing.
+fn growth(now: f64, before: f64, elapsed: f64) -> Option<f64> {
+    let growth = chance::of_counts(now, before)?;
+    let is_less_already = || chance::of_counts(now, before * elapsed).is_some_and(|growth| growth < 0.0);
+    (growth > 0.0 || is_less_already()).then_some(growth)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_day_that_has_just_begun_is_no_decline() {
+        let six_of_seven = 6.0 / 7.0;
+        assert!(growth(6_000.0, 7_000.0, 1.0).is_some_and(|growth| growth < 0.0));
+        assert_eq!(growth(6_000.0, 7_000.0, six_of_seven), None);
+        assert!(growth(3_000.0, 7_000.0, six_of_seven).is_some_and(|growth| growth < 0.0));
+        assert!(growth(9_000.0, 7_000.0, six_of_seven).is_some_and(|growth| growth > 0.0));
+        assert_eq!(growth(0.0, 7_000.0, 0.0), None, "today alone");
+    }
 }

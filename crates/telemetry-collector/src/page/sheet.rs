@@ -13,7 +13,7 @@ use super::plot::Plot;
 use super::state::{Asked, State, tool_path};
 use super::strip::Strip;
 use super::views::{PageSpec, Section};
-use crate::answer::range::{Range, show};
+use crate::answer::range::show;
 use crate::answer::table::Table;
 use crate::answer::{FILTERS, Scope};
 use crate::catalogue::TRACK_PATH;
@@ -124,8 +124,9 @@ impl Sheet {
     pub(crate) fn new(request: Request, found: &Found) -> Self {
         let asked = request.asked();
         let (spec, path) = (request.spec, request.path());
-        let is_open = request.state.range.contains(day_of(request.now_ms));
-        let numbers = Numbers { asked: &asked, tables: &found.tables, is_open };
+        let today = day_of(request.now_ms);
+        let elapsed = request.state.range.elapsed(today);
+        let numbers = Numbers { asked: &asked, tables: &found.tables, elapsed };
         let reach = Reach {
             has_days: true,
             compares: (!spec.always_compares).then_some(true),
@@ -134,9 +135,7 @@ impl Sheet {
         };
         let Request { state, tool, host, now_ms, .. } = request;
         let layout = Layout::of(spec.view, &path, &state).with_charts();
-        let today = day_of(now_ms);
         let range = state.range;
-        let longer = Range { from: range.to - (2 * range.len()).clamp(90, 1_000), to: range.to };
         Self {
             form: FilterForm::new(&path, &state, reach, &found.values, now_ms),
             title: spec.title,
@@ -147,7 +146,7 @@ impl Sheet {
             } else {
                 format!("{} to {}", show(range.from), show(range.to))
             },
-            covers_today: is_open,
+            covers_today: range.contains(today),
             is_compared: asked.compare,
             endpoint: format!("http://{host}{TRACK_PATH}"),
             is_untouched: found.is_untouched,
@@ -160,7 +159,7 @@ impl Sheet {
                 .iter()
                 .filter_map(|section| Part::new(section, numbers, &state, today))
                 .collect(),
-            longer: state.over(longer).link(&path),
+            longer: state.over(range.longer()).link(&path),
             unfiltered: (!state.filters.is_empty()).then(|| state.unfiltered().link(&path)),
             layout,
         }
