@@ -22,6 +22,7 @@ mod problem;
 mod sheet;
 mod state;
 mod strip;
+mod verdict;
 mod views;
 
 pub(crate) mod assets;

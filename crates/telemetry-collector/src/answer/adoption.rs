@@ -1,9 +1,10 @@
-//! Adoption: which versions, platforms and languages are in use, and how that changes.
+//! Adoption: which versions, platforms and languages are in use, how that changes, and whether a release is worse.
 //!
 //! Shares are of the installations that were active in the same days, whatever their version; one that upgraded
 //! within them counts under both versions and once in the whole.
 
 mod side_by_side;
+mod verdict;
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -16,11 +17,13 @@ use super::{ORIGIN, Scope, ViewSpec};
 use crate::store::question::{Filters, Key, View, week_of};
 use crate::store::{Day, StoreError};
 use side_by_side::{Compared, ComparedCommand, ComparedTool};
+pub(crate) use verdict::ENOUGH;
+use verdict::{Measure, Verdict};
 
 pub(crate) static VIEW: ViewSpec = ViewSpec {
     name: "adoption",
-    about: "Active installations, versions over time, platforms and languages; \
-            with `version=A&version=B`, versions side by side.",
+    about: "Active installations, versions over time and whether the newest is worse than the one before it, \
+            platforms and languages; with `version=A&version=B`, versions side by side.",
     tables: &TABLES,
     main: "versions",
     serves: ORIGIN,
@@ -28,7 +31,7 @@ pub(crate) static VIEW: ViewSpec = ViewSpec {
     ask: |view, scope| ask(view, scope),
 };
 
-static TABLES: [TableSpec; 12] = [
+static TABLES: [TableSpec; 14] = [
     TableSpec::new::<Totals>(
         "totals",
         Shape::Object,
@@ -36,6 +39,20 @@ static TABLES: [TableSpec; 12] = [
          The last day, week and month end with the range and may reach back beyond its beginning.",
     ),
     TableSpec::new::<Version>("versions", Shape::List, "Versions, those with the most installations first."),
+    TableSpec::new::<Verdict>(
+        "verdicts",
+        Shape::Plain,
+        "Whether the newest version is worse than the one before it, for each tool. \
+         If the newest has too few calls, the newest version that has enough is judged as well. \
+         Of several versions in `version`, only those.",
+    ),
+    TableSpec::new::<Measure>(
+        "verdict_measures",
+        Shape::Plain,
+        "What the verdicts rest on: how often commands and tool calls fail and how long they take. \
+         Worse or better is what chance does not explain, and what is more than half a percentage point of failures, \
+         or more than percentiles may be off.",
+    ),
     TableSpec::new::<Active>(
         "active",
         Shape::Series,
@@ -166,7 +183,16 @@ fn ask(view: &mut dyn View, scope: &Scope) -> Result<Vec<Table>, StoreError> {
     };
     let new: HashMap<Day, u64> = view.new_installs(range, &scope.filters)?.into_iter().collect();
     let active: Vec<Active> = active_days(range, own, sliding, &new);
-    let [totals_spec, versions_spec, active_spec, days_spec, weeks_spec, parts @ ..] = &TABLES;
+    let [
+        totals_spec,
+        versions_spec,
+        verdicts_spec,
+        measures_spec,
+        active_spec,
+        days_spec,
+        weeks_spec,
+        parts @ ..,
+    ] = &TABLES;
     let last = active.last();
     let totals = Totals {
         day: last.map_or(0, |last| last.day),
@@ -176,9 +202,12 @@ fn ask(view: &mut dyn View, scope: &Scope) -> Result<Vec<Table>, StoreError> {
         new: new.values().sum(),
     };
     let (days, weeks) = (1..=times.days, times.days + 1..=times.windows.len() - 1);
+    let [verdicts, measures] = verdict::tables(view, scope, (verdicts_spec, measures_spec))?;
     let mut tables = vec![
         totals_spec.fill([&totals]),
         versions_spec.fill(&version_rows(range, &versions, &whole)),
+        verdicts,
+        measures,
         active_spec.fill(&active),
         days_spec.fill(&shares(&times.windows, days, &versions, &whole)),
         weeks_spec.fill(&shares(&times.windows, weeks, &versions, &whole)),

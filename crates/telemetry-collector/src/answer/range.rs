@@ -141,7 +141,10 @@ mod tests {
     #[test]
     fn what_is_not_over_has_not_elapsed() {
         let range = Range { from: 100, to: 106 };
-        assert_eq!([107, 106, 103, 100, 99].map(|today| 7.0 * range.elapsed(today)), [7.0, 6.0, 3.0, 0.0, 0.0]);
+        assert_eq!(
+            [107, 106, 103, 100, 99].map(|today| 7.0 * range.elapsed(today)),
+            [7.0, 6.0, 3.0, 0.0, 0.0]
+        );
     }
 
     #[test]

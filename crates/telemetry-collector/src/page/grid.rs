@@ -196,6 +196,12 @@ pub(crate) fn label(column: &Column) -> String {
         "sessions_never_ended" => "Never ended",
         "cost" => "Cost (est.)",
         "total_ms" => "Total time",
+        "what" => "Of",
+        "before_calls" => "Calls before",
+        "before_failure_rate" => "Failure rate before",
+        "before_p95_ms" => "p95 before",
+        "failure_verdict" => "Failures",
+        "duration_verdict" => "Durations",
         _ => "",
     };
     if !text.is_empty() {

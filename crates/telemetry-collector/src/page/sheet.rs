@@ -12,6 +12,7 @@ use super::layout::Layout;
 use super::plot::Plot;
 use super::state::{Asked, State, tool_path};
 use super::strip::Strip;
+use super::verdict::{self, Told};
 use super::views::{PageSpec, Section};
 use crate::answer::range::show;
 use crate::answer::table::Table;
@@ -58,7 +59,7 @@ pub(crate) struct Sheet {
     cards: Vec<Card>,
     strips: Vec<Strip>,
     changes: Option<Changes>,
-    suggestion: Option<Suggestion>,
+    verdicts: Vec<Told>,
     parts: Vec<Part>,
     longer: String,
     unfiltered: Option<String>,
@@ -70,14 +71,6 @@ struct Changes {
     before: String,
     /// With the address of the page that has more of it.
     all: Vec<(Changed, String)>,
-}
-
-/// An address that is worth a look.
-#[derive(Debug)]
-struct Suggestion {
-    href: String,
-    newer: String,
-    older: String,
 }
 
 /// A section with what it shows.
@@ -153,7 +146,7 @@ impl Sheet {
             cards: spec.cards.iter().filter_map(|card| Card::new(card, numbers)).collect(),
             strips: spec.strips.iter().filter_map(|strip| Strip::new(strip, numbers)).collect(),
             changes: spec.always_compares.then(|| Changes::new(numbers, &state)),
-            suggestion: Suggestion::new(numbers, &state, &path),
+            verdicts: verdict::told(numbers, &state, &path),
             parts: spec
                 .sections
                 .iter()
@@ -178,25 +171,6 @@ impl Changes {
             before: format!("{} to {}", show(before.from), show(before.to)),
             all: changes::most(numbers).into_iter().map(with_link).collect(),
         }
-    }
-}
-
-impl Suggestion {
-    /// Two versions side by side, where versions can be compared and none was chosen.
-    fn new(numbers: Numbers<'_>, state: &State, path: &str) -> Option<Self> {
-        let filter = FILTERS.iter().find(|filter| filter.key == Key::Version)?;
-        numbers.asked.spec.table("compared")?;
-        if numbers.asked.filters_by(Key::Version) {
-            return None;
-        }
-        let versions = numbers.table("versions")?;
-        let (name, first) = (versions.spec.column("version")?, versions.spec.column("first_day")?);
-        let mut used: Vec<_> = versions.rows.iter().take(6).collect();
-        // The newest of those that are used most.
-        used.sort_by_key(|row| std::cmp::Reverse(row[first].text()));
-        let [newer, older] = [used.first()?, used.get(1)?].map(|row| row[name].text());
-        let href = state.with(filter, vec![newer.clone(), older.clone()]).link(path);
-        Some(Self { href, newer, older })
     }
 }
 

@@ -356,7 +356,7 @@ const ADOPTION: PageSpec = PageSpec {
     view: "adoption",
     path: "/adoption",
     title: "Adoption",
-    lead: "Which versions, platforms and languages are in use, and how fast a release spreads.",
+    lead: "Which versions, platforms and languages are in use, how fast a release spreads, and whether it is worse.",
     spec: &adoption::VIEW,
     always_compares: false,
     cards: &[
@@ -368,6 +368,23 @@ const ADOPTION: PageSpec = PageSpec {
     ],
     strips: &[],
     sections: &[
+        section("verdict_measures", "The newest version and the one before it")
+            .of(&[
+                "what",
+                "source",
+                "version",
+                "before",
+                "calls",
+                "before_calls",
+                "failure_rate",
+                "before_failure_rate",
+                "failure_verdict",
+                "p95_ms",
+                "before_p95_ms",
+                "duration_verdict",
+            ])
+            .if_empty("There are no two versions to compare.")
+            .wide(),
         section("compared", "Versions side by side")
             .of(&[
                 "version",

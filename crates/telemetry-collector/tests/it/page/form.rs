@@ -157,12 +157,15 @@ fn presets_and_empty_fields_are_understood() {
 fn two_versions_are_put_side_by_side() {
     let collector = populated();
     let plain = page(&collector, &format!("/adoption?{RANGE}"));
-    let link = plain.all("a").into_iter().find(|link| link.text().contains("side by side")).unwrap();
+    let link = plain.all("a").into_iter().find(|link| link.text() == "Side by side").unwrap();
     assert_eq!(link.tag.get("href"), Some(&*format!("/adoption?{RANGE}&version=2.0.0&version=1.0.0")));
     let both = page(&collector, link.tag.get("href").unwrap());
     let tables: Vec<&str> =
         both.all("table").iter().filter_map(|table| table.tag.get("data-table")).collect();
-    assert!(tables.starts_with(&["compared", "compared_commands", "compared_tools"]), "{tables:?}");
+    assert!(
+        tables.starts_with(&["verdict_measures", "compared", "compared_commands", "compared_tools"]),
+        "{tables:?}"
+    );
 }
 
 #[test]

@@ -1,0 +1,148 @@
+//! Whether the newest version is worse than the one before it, in a sentence; the answer has decided it.
+
+use super::facts::{Numbers, exact, number};
+use super::format::{count, value};
+use super::state::State;
+use crate::answer::FILTERS;
+use crate::answer::adoption::ENOUGH;
+use crate::answer::table::Table;
+use crate::store::question::Key;
+
+/// A verdict as a person reads it.
+#[derive(Debug)]
+pub(crate) struct Told {
+    /// Where the answer has the verdict.
+    pub(crate) api: String,
+    pub(crate) path: String,
+    pub(crate) code: String,
+    pub(crate) tone: &'static str,
+    /// The tool, if there are several.
+    pub(crate) source: Option<String>,
+    pub(crate) version: String,
+    /// What stands between the two versions.
+    pub(crate) words: &'static str,
+    pub(crate) before: String,
+    pub(crate) because: String,
+    /// The two side by side; nothing where versions were chosen already.
+    pub(crate) href: Option<String>,
+}
+
+/// All verdicts of an answer; none in an answer about anything else.
+pub(crate) fn told(numbers: Numbers<'_>, state: &State, path: &str) -> Vec<Told> {
+    let (Some(verdicts), Some(measures)) = (numbers.table("verdicts"), numbers.table("verdict_measures"))
+    else {
+        return Vec::new();
+    };
+    let first = verdicts.rows.first().map(|_| text(verdicts, 0, "source"));
+    let has_one_source = (0..verdicts.rows.len()).all(|row| Some(text(verdicts, row, "source")) == first);
+    let one = |row: usize| {
+        let of = |column: &str| text(verdicts, row, column);
+        let (source, version, before, code) = (of("source"), of("version"), of("before"), of("verdict"));
+        let rows: Vec<Measured<'_>> = (0..measures.rows.len())
+            .filter(|row| {
+                text(measures, *row, "source") == source && text(measures, *row, "version") == version
+            })
+            .map(|row| Measured { table: measures, row })
+            .collect();
+        let (words, tone, because) = match code.as_str() {
+            "worse" => ("is worse than", "worse", differences(&rows)),
+            "no_worse" => ("is no worse than", "better", differences(&rows)),
+            "too_few" => ("has too few calls to be compared with", "plain", too_few(&rows)),
+            _ => ("has no version before it to be compared with", "plain", String::new()),
+        };
+        Told {
+            api: numbers.asked.api(),
+            path: format!("verdicts.{row}.verdict"),
+            href: side_by_side(numbers, state, path, [&version, &before]),
+            source: (!has_one_source).then_some(source),
+            code,
+            tone,
+            version,
+            words,
+            before,
+            because,
+        }
+    };
+    (0..verdicts.rows.len()).map(one).collect()
+}
+
+fn text(table: &Table, row: usize, column: &str) -> String {
+    table.spec.column(column).map(|at| exact(&table.rows[row][at])).unwrap_or_default()
+}
+
+fn side_by_side(numbers: Numbers<'_>, state: &State, path: &str, versions: [&String; 2]) -> Option<String> {
+    let filter = FILTERS.iter().find(|filter| filter.key == Key::Version)?;
+    let is_of_use = !versions[1].is_empty() && !numbers.asked.filters_by(Key::Version);
+    is_of_use.then(|| state.with(filter, versions.map(String::clone).into()).link(path))
+}
+
+/// A row of what a verdict rests on.
+struct Measured<'a> {
+    table: &'a Table,
+    row: usize,
+}
+
+impl Measured<'_> {
+    fn of(&self, column: &str) -> String {
+        text(self.table, self.row, column)
+    }
+
+    fn what(&self) -> &'static str {
+        if self.of("what") == "commands" { "commands" } else { "tool calls" }
+    }
+
+    fn shown(&self, column: &str) -> String {
+        let at = self.table.spec.column(column);
+        at.map(|at| value(column, &self.table.rows[self.row][at]).text).unwrap_or_default()
+    }
+
+    fn calls(&self, column: &str) -> String {
+        let at = self.table.spec.column(column);
+        let calls = at.and_then(|at| number(&self.table.rows[self.row][at])).unwrap_or_default();
+        count(calls as u64).text
+    }
+
+    /// What differs, what is too little to tell, and nothing of what is the same.
+    fn says(&self) -> Vec<String> {
+        let mut says = Vec::new();
+        let failures = match self.of("failure_verdict").as_str() {
+            "worse" => "fail more often",
+            "better" => "fail less often",
+            _ => "",
+        };
+        let durations = match self.of("duration_verdict").as_str() {
+            "worse" => "are slower",
+            "better" => "are faster",
+            _ => "",
+        };
+        if !failures.is_empty() {
+            let (now, before) = (self.shown("failure_rate"), self.shown("before_failure_rate"));
+            says.push(format!("{} {failures}, {now} instead of {before}", self.what()));
+        }
+        if !durations.is_empty() {
+            let (now, before) = (self.shown("p95_ms"), self.shown("before_p95_ms"));
+            says.push(format!("{} {durations}, 95 of 100 within {now} instead of {before}", self.what()));
+        }
+        if self.of("failure_verdict") == "too_few" {
+            says.push(format!("there are too few {} to tell", self.what()));
+        }
+        says
+    }
+}
+
+fn differences(rows: &[Measured<'_>]) -> String {
+    let says: Vec<String> = rows.iter().flat_map(Measured::says).collect();
+    match says.as_slice() {
+        [] => "commands and tool calls fail no more often and are no slower, as far as chance lets one tell"
+            .to_owned(),
+        says => says.join("; "),
+    }
+}
+
+fn too_few(rows: &[Measured<'_>]) -> String {
+    let one = |row: &Measured<'_>| {
+        format!("{} {} against {}", row.calls("calls"), row.what(), row.calls("before_calls"))
+    };
+    let counts: Vec<String> = rows.iter().map(one).collect();
+    format!("{}, and {ENOUGH} of one kind are needed on both sides", counts.join(", "))
+}
