@@ -28,7 +28,7 @@ mod views;
 pub(crate) mod assets;
 
 pub(crate) use collected::Collected;
-pub(crate) use live::{LIVE_EVENTS, Live, filter_values};
+pub(crate) use live::{LIVE_EVENTS, Live};
 pub(crate) use login::LoginPage;
 pub(crate) use problem::Problem;
 pub(crate) use sheet::{Request, Sheet};

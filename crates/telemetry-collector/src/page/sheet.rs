@@ -120,12 +120,8 @@ impl Sheet {
         let today = day_of(request.now_ms);
         let elapsed = request.state.range.elapsed(today);
         let numbers = Numbers { asked: &asked, tables: &found.tables, elapsed };
-        let reach = Reach {
-            has_days: true,
-            compares: (!spec.always_compares).then_some(true),
-            serves: spec.spec.serves,
-            limit: spec.spec.limit,
-        };
+        let reach =
+            Reach { always_compares: spec.always_compares, serves: spec.spec.serves, limit: spec.spec.limit };
         let Request { state, tool, host, now_ms, .. } = request;
         let layout = Layout::of(spec.view, &path, &state).with_charts();
         let range = state.range;

@@ -9,7 +9,7 @@ use super::access::Visitor;
 use super::error::ApiError;
 use super::query::Params;
 use crate::app::App;
-use crate::page::{self, Collected, LIVE_EVENTS, Live, PageSpec, Problem, Request, Sheet, TOOL};
+use crate::page::{Collected, LIVE_EVENTS, Live, PageSpec, Problem, Request, Sheet, TOOL};
 use crate::store::Page;
 
 type Given = Result<Params, ApiError>;
@@ -39,10 +39,8 @@ pub(crate) async fn live(State(app): State<App>, visitor: Visitor, params: Given
     let page = async {
         let (now_ms, params) = (app.now_ms(), params?);
         let state = params.state("live", now_ms)?;
-        let read = app
-            .read(|view| Ok((view.events(Page::Last { limit: LIVE_EVENTS })?, page::filter_values(view)?)));
-        let (newest, values) = read.await?;
-        let mut page = Live::new(&newest, &state, &values, now_ms);
+        let newest = app.read(|view| view.events(Page::Last { limit: LIVE_EVENTS })).await?;
+        let mut page = Live::new(&newest, &state, now_ms);
         page.layout.can_log_out = visitor.can_log_out();
         rendered(&page)
     };
