@@ -1,11 +1,11 @@
-//! The pages: `GET /`, `/commands`, `/tools`, `/tools/NAME` and so on, `/live`, `/collected`.
+//! The pages: `GET /`, `/commands`, `/tools`, `/tools/NAME` and so on, `/live`, `/collected`; and where none is.
 
 use askama::Template;
 use axum::extract::{Path, State};
-use axum::http::{HeaderMap, header};
+use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{Html, IntoResponse, Response};
 
-use super::access::Visitor;
+use super::access::{Visitor, is_for_a_person};
 use super::error::ApiError;
 use super::query::Params;
 use crate::app::App;
@@ -86,7 +86,33 @@ fn for_people(page: Result<Html<String>, ApiError>) -> Response {
         Ok(page) => return page.into_response(),
         Err(error) => error,
     };
-    match Problem::new(error.message()).render() {
+    let page = Problem::refused(error.message()).render();
+    shown(error, page)
+}
+
+/// Any other path.
+pub(crate) async fn nothing_here(headers: HeaderMap) -> Response {
+    let message = "there is nothing at this path";
+    nowhere(&headers, ApiError::new(StatusCode::NOT_FOUND, "not_found", message))
+}
+
+/// A path that something is sent to, opened like a page, or the other way round.
+pub(crate) async fn other_method(headers: HeaderMap) -> Response {
+    let message = "this path takes another method";
+    nowhere(&headers, ApiError::new(StatusCode::METHOD_NOT_ALLOWED, "method_not_allowed", message))
+}
+
+/// A page for people, the usual refusal for programs.
+fn nowhere(headers: &HeaderMap, error: ApiError) -> Response {
+    if !is_for_a_person(headers) {
+        return error.into_response();
+    }
+    let page = Problem::nothing_here(error.message()).render();
+    shown(error, page)
+}
+
+fn shown(error: ApiError, page: askama::Result<String>) -> Response {
+    match page {
         Ok(page) => error.into_page(page),
         Err(_) => error.into_response(),
     }

@@ -6,6 +6,7 @@ use std::sync::{Arc, mpsc};
 use serde_json::json;
 
 use crate::harness::{Collector, NOW, PATIENCE, Reply, command, envelope, post};
+use crate::html::Html;
 
 #[test]
 fn what_is_no_envelope_is_a_400() {
@@ -72,8 +73,28 @@ fn other_paths_and_methods_have_the_same_form_of_error() {
     let collector = Collector::start();
     let reply = collector.get("/events/v1/track");
     assert_eq!((reply.status, reply.error_code().as_str()), (405, "method_not_allowed"));
-    let reply = collector.get("/api/v1/everything");
-    assert_eq!((reply.status, reply.error_code().as_str()), (404, "not_found"));
+    for path in ["/api/v1/everything", "/everything", "/tools/", "/API/v1/summary"] {
+        let reply = collector.get(path);
+        assert_eq!((reply.status, reply.error_code().as_str()), (404, "not_found"), "{path}");
+    }
+}
+
+#[test]
+fn a_browser_gets_a_page_where_there_is_none() {
+    let collector = Collector::start();
+    for (path, status, told) in [
+        ("/everything?from=2026-11-01", 404, "there is nothing at this path"),
+        ("/%3Cscript%3Ealert(1)%3C/script%3E", 404, "there is nothing at this path"),
+        ("/events/v1/track", 405, "this path takes another method"),
+    ] {
+        let reply = collector.visit(path);
+        assert_eq!((reply.status, reply.header("content-type")), (status, Some("text/html; charset=utf-8")));
+        let page = Html::parse(&reply.body);
+        assert_eq!(page.one("h1").text(), "There is no page here");
+        assert!(page.text().contains(told), "{}", page.text());
+        assert!(page.all("a").iter().any(|link| link.tag.get("href") == Some("/")), "{path} leads nowhere");
+        assert!(!reply.body.contains("alert"), "nothing of the path is repeated");
+    }
 }
 
 #[test]
