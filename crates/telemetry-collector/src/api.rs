@@ -139,7 +139,7 @@ pub(crate) struct Description {
 }
 
 /// Why a request is refused: status, `error.code`s, and a sentence.
-pub(crate) const REFUSALS: [(u16, &str, &str); 11] = [
+pub(crate) const REFUSALS: [(u16, &str, &str); 13] = [
     (
         400,
         "`bad_query`, `unservable_filter`, `bad_json`, `bad_envelope`, `bad_body`",
@@ -156,6 +156,8 @@ pub(crate) const REFUSALS: [(u16, &str, &str); 11] = [
         "`foreign_origin`",
         "A page of another origin sent the request, or, where it must come from a page, nobody says which.",
     ),
+    (404, "`not_found`", "There is nothing at this path; a browser gets a page that says so."),
+    (405, "`method_not_allowed`", "The path takes another method; `Allow` says which."),
     (408, "`slow_body`", "The body took too long to arrive."),
     (413, "`body_too_large`, `too_many_records`", "The body or the number of records is over the limit."),
     (415, "`unsupported_media_type`", "The body is not JSON, or it is compressed."),
@@ -165,7 +167,8 @@ pub(crate) const REFUSALS: [(u16, &str, &str); 11] = [
     (500, "`internal`", "The collector failed; its own log has the same `request_id`."),
     (
         503,
-        "`queue_full`, `disk_low`, `draining`, `store_unavailable`, `too_slow`, `too_many_tails`",
+        "`queue_full`, `disk_low`, `spool_full`, `draining`, `store_unavailable`, `not_stored_yet`, `too_slow`, \
+         `too_many_tails`",
         "Not now; `Retry-After` says how many seconds to wait.",
     ),
 ];

@@ -73,6 +73,7 @@ fn other_paths_and_methods_have_the_same_form_of_error() {
     let collector = Collector::start();
     let reply = collector.get("/events/v1/track");
     assert_eq!((reply.status, reply.error_code().as_str()), (405, "method_not_allowed"));
+    assert_eq!(reply.header("allow"), Some("POST"));
     for path in ["/api/v1/everything", "/everything", "/tools/", "/API/v1/summary"] {
         let reply = collector.get(path);
         assert_eq!((reply.status, reply.error_code().as_str()), (404, "not_found"), "{path}");
