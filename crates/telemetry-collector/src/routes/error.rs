@@ -1,7 +1,7 @@
 //! The one form in which a request is refused: `{"error":{"code","message","request_id"}}`.
 //!
-//! `code` is for programs and stable; `message` is for people and holds nothing of a request's content and nothing
-//! of an inner error's text. What went wrong inside goes to stderr with the same request id.
+//! `code` is for programs and stable; `message` is for people. It holds nothing of an inner error's text, and of a
+//! request at most the name of a query parameter. What went wrong inside goes to stderr with the same request id.
 
 use std::time::Duration;
 

@@ -133,6 +133,40 @@ fn wrong_queries_are_told_why() {
 }
 
 #[test]
+fn an_unknown_parameter_is_named_and_the_known_ones_are_listed() {
+    let collector = Collector::start();
+    let told = |path: &str| {
+        let reply = collector.get(path);
+        assert_eq!((reply.status, reply.error_code().as_str()), (400, "bad_query"), "{path}");
+        reply.json()["error"]["message"].as_str().unwrap().to_owned()
+    };
+    let long = "x".repeat(1000);
+    let paths = [
+        "/api/v1/commands?form=2026-11-01",
+        "/api/v1/health?colour=blue",
+        "/api/v1/filters?x",
+        "/api/v1/events/stream?=",
+        "/api/v1/events?%3Cscript%3E%22%0A%E2%80%AE=1",
+        &format!("/api/v1/catalogue?{long}=1"),
+    ];
+    insta::assert_snapshot!(paths.map(told).join("\n"), @r#"
+    commands takes no parameter "form"; it takes from, to, compare, format, table, source, version, os, arch, caller, action
+    health takes no parameter "colour"; it takes from, to, compare, format, table
+    filters takes no parameter "x"; it takes none
+    stream takes no parameter ""; it takes after
+    events takes no parameter "<script>\"\n\u{202e}"; it takes limit, after, format
+    catalogue takes no parameter "xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx…"; it takes format
+    "#);
+    // Somebody may send a bare secret, and that is no field.
+    let url = collector.url("/login");
+    let form = "application/x-www-form-urlencoded";
+    let origin = ureq::post(&url).header("origin", collector.url("")).header("content-type", form);
+    let reply = origin.config().http_status_as_error(false).build().send("canary-secret").unwrap();
+    assert_eq!(reply.status().as_u16(), 400);
+    assert!(!crate::harness::reply(reply).body.contains("canary"));
+}
+
+#[test]
 fn a_nearly_full_disk_takes_nothing_and_is_not_ready() {
     let collector = Collector::with(|settings| settings.min_free = u64::MAX);
     let reply = collector.send([command(1, 1, NOW, "run", true)]);

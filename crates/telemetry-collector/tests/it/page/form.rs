@@ -173,7 +173,7 @@ fn what_cannot_be_understood_is_explained_in_html() {
         for (query, told) in [
             ("from=%3Cscript%3E", "from must be a UTC date"),
             ("from=2026-11-02&to=2026-11-01", "is after to"),
-            ("colour=blue", "a parameter is not known here"),
+            ("colour=blue", "takes no parameter \"colour\"; it takes from, to, compare, source, version"),
             ("compare=yes", "compare must be previous"),
             ("from=2026-11-02&from=2026-11-03", "given twice"),
         ] {
