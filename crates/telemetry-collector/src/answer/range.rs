@@ -50,6 +50,11 @@ impl Range {
         Self { from: to - (days - 1), to }
     }
 
+    /// A single day.
+    pub(crate) fn day(day: Day) -> Self {
+        Self { from: day, to: day }
+    }
+
     /// How many days it has.
     pub(crate) fn len(self) -> i64 {
         self.to - self.from + 1

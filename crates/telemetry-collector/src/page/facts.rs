@@ -55,8 +55,7 @@ impl<'a> Numbers<'a> {
             path: path.to_owned(),
             exact: exact(datum),
             shown: shown(table, 0, at),
-            // A day that is not over is not compared with one that was.
-            change: Change::of(table, 0, at).filter(|_| !(self.elapsed < 1.0 && column == "day")),
+            change: Change::of(table, 0, at),
         })
     }
 

@@ -178,6 +178,7 @@ pub(crate) fn label(column: &Column) -> String {
         "model_provider" => "Provider",
         "agent_name" => "Agent",
         "days_to_half" => "Days to 50 %",
+        "last_day_share" => "Share, last whole day",
         "date" => "Day (UTC)",
         "installs" => "Installs",
         "command" => "Commands",

@@ -88,7 +88,7 @@ impl Request {
     /// Asks a store; no more than what is shown.
     pub(crate) fn ask(&self, view: &mut dyn View) -> Result<Found, StoreError> {
         let asked = self.asked();
-        let scope: Scope = asked.scope();
+        let scope: Scope = asked.scope(day_of(self.now_ms));
         Ok(Found {
             tables: asked.spec.answer(view, &scope, asked.compare)?,
             values: super::filters::values(view)?,

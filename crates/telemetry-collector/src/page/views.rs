@@ -128,7 +128,7 @@ const OVERVIEW: PageSpec = PageSpec {
     always_compares: true,
     cards: &[
         card("Active installs", "installs.month", "in 30 days")
-            .with(&[("7 days", "installs.week"), ("last day", "installs.day")])
+            .with(&[("7 days", "installs.week"), ("last whole day", "installs.day")])
             .over_time("days.installs")
             .saying(APPEAR),
         card("Sessions", "sessions.started", "started")
@@ -360,7 +360,7 @@ const ADOPTION: PageSpec = PageSpec {
     spec: &adoption::VIEW,
     always_compares: false,
     cards: &[
-        card("Last day", "totals.day", "installs").over_time("active.day"),
+        card("Last whole day", "totals.day", "installs").over_time("active.day"),
         card("Last 7 days", "totals.week", "installs").over_time("active.week"),
         card("Last 30 days", "totals.month", "installs").over_time("active.month"),
         card("New", "totals.new", "installs in the range").over_time("active.new").saying(APPEAR),
@@ -410,7 +410,7 @@ const ADOPTION: PageSpec = PageSpec {
             columns: &[("share", "")],
         }]),
         section("versions", "Versions")
-            .saying("Days to 50 %: from a version's first day until half of the day's installs had it.")
+            .saying("Days to 50 %: from a version's first day until half of the day's installs had it. The last whole day is the last one of the range that is over.")
             .with_bars("installs", "")
             .wide(),
         section("active", "Active installs")

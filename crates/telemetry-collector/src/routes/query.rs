@@ -12,8 +12,8 @@ use crate::answer::range::Range;
 use crate::answer::table::TableSpec;
 use crate::answer::{FILTERS, FilterSpec, Scope, ViewSpec};
 use crate::page::State;
-use crate::store::UnixMs;
 use crate::store::question::{Filters, Key};
+use crate::store::{UnixMs, day_of};
 
 /// More values than this do not fit a question that anybody has.
 const MOST_VALUES: usize = 100;
@@ -139,6 +139,7 @@ impl Params {
                 filters: filters
                     .iter()
                     .fold(Filters::default(), |all, (filter, values)| all.with(filter.key, values.clone())),
+                today: day_of(now_ms),
             },
             shown_filters: filters.into_iter().map(|(filter, values)| (filter.name, values)).collect(),
             compare,

@@ -312,7 +312,7 @@ fn retention_by_weekly_cohort() {
       {"active":2,"share":1.0,"size":2,"week":"2026-11-09","weeks_later":0}
       {"active":1,"share":0.5,"size":2,"week":"2026-11-09","weeks_later":1}
       {"active":1,"share":1.0,"size":1,"week":"2026-11-16","weeks_later":0}
-    totals {"installs":3,"new":3,"returning":0,"week_1_active":1,"week_1_eligible":2,"week_1_share":0.5}
+    totals {"installs":3,"new":3,"returning":0,"week_1_active":0,"week_1_eligible":0,"week_1_share":null}
     "#);
 }
 

@@ -131,7 +131,7 @@ fn the_numbers_read_well() {
         (
             "/",
             &[
-                "Active installs 41 new in 30 days 7 days 41 new last day 40",
+                "Active installs 41 new in 30 days 7 days 41 new last whole day 0",
                 "Sessions 2 new started completed 0 ±0 never ended 1 new",
                 "Failure rate 24.4 % of commands of tool calls 100 %",
                 "Tokens 1.2 M new read and written input 1.2 M new output 1,010 new",
