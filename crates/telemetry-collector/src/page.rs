@@ -24,6 +24,7 @@ mod state;
 mod strip;
 mod verdict;
 mod views;
+mod words;
 
 pub(crate) mod assets;
 

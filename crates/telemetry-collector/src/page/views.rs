@@ -488,10 +488,11 @@ const HEALTH: PageSpec = PageSpec {
         ]),
         section("rejected", "Why records were refused")
             .with_bars("records", "records")
+            .saying("The words in another type are what clients were told.")
             .if_empty("No record was refused in this range.")
             .wide(),
         section("arrivals", "Everything that was counted")
-            .saying("Rows with the fate rejected, rejected_property, dropped or dropped_property name the versions that send what is not taken.")
+            .saying("What was refused or left out is told with the version that sent it. The words in another type are those of the answer.")
             .with_bars("n", "")
             .wide(),
     ],
