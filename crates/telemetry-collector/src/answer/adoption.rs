@@ -42,7 +42,7 @@ static TABLES: [TableSpec; 14] = [
     TableSpec::new::<Verdict>(
         "verdicts",
         Shape::Plain,
-        "Whether the newest version is worse than the one before it, for each tool. \
+        "Whether the newest version is worse than the one before it, for each tool, the most used first. \
          If the newest has too few calls, the newest version that has enough is judged as well. \
          Of several versions in `version`, only those.",
     ),

@@ -21,7 +21,7 @@ impl<'a> Problem<'a> {
         Self::new("This cannot be shown", message, "Show the last 30 days")
     }
 
-    /// No page is where one was looked for.
+    /// No page is where one was looked for; a sentence says what is there instead.
     pub(crate) fn nothing_here(message: &'a str) -> Self {
         Self::new("There is no page here", message, "Go to the overview")
     }

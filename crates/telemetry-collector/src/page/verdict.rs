@@ -47,7 +47,7 @@ pub(crate) fn told(numbers: Numbers<'_>, state: &State, path: &str) -> Vec<Told>
         let (words, tone, because) = match code.as_str() {
             "worse" => ("is worse than", "worse", differences(&rows)),
             "no_worse" => ("is no worse than", "better", differences(&rows)),
-            "too_few" => ("has too few calls to be compared with", "plain", too_few(&rows)),
+            "too_few" => ("has too few calls to say whether it is worse than", "plain", too_few(&rows)),
             _ => ("has no version before it to be compared with", "plain", String::new()),
         };
         Told {
@@ -104,6 +104,9 @@ impl Measured<'_> {
 
     /// What differs, what is too little to tell, and nothing of what is the same.
     fn says(&self) -> Vec<String> {
+        if self.of("failure_verdict") == "too_few" {
+            return vec![format!("there are too few {} to tell", self.what())];
+        }
         let mut says = Vec::new();
         let failures = match self.of("failure_verdict").as_str() {
             "worse" => "fail more often",
@@ -123,15 +126,14 @@ impl Measured<'_> {
             let (now, before) = (self.shown("p95_ms"), self.shown("before_p95_ms"));
             says.push(format!("{} {durations}, 95 of 100 within {now} instead of {before}", self.what()));
         }
-        if self.of("failure_verdict") == "too_few" {
-            says.push(format!("there are too few {} to tell", self.what()));
-        }
         says
     }
 }
 
 fn differences(rows: &[Measured<'_>]) -> String {
-    let says: Vec<String> = rows.iter().flat_map(Measured::says).collect();
+    // What cannot be told comes last.
+    let (few, enough): (Vec<_>, Vec<_>) = rows.iter().partition(|row| row.of("failure_verdict") == "too_few");
+    let says: Vec<String> = enough.into_iter().chain(few).flat_map(Measured::says).collect();
     match says.as_slice() {
         [] => "commands and tool calls fail no more often and are no slower, as far as chance lets one tell"
             .to_owned(),
@@ -141,8 +143,8 @@ fn differences(rows: &[Measured<'_>]) -> String {
 
 fn too_few(rows: &[Measured<'_>]) -> String {
     let one = |row: &Measured<'_>| {
-        format!("{} {} against {}", row.calls("calls"), row.what(), row.calls("before_calls"))
+        format!("{}: {} against {}", row.what(), row.calls("calls"), row.calls("before_calls"))
     };
     let counts: Vec<String> = rows.iter().map(one).collect();
-    format!("{}, and {ENOUGH} of one kind are needed on both sides", counts.join(", "))
+    format!("{}; {ENOUGH} of one kind are needed on both sides", counts.join(", "))
 }

@@ -488,11 +488,11 @@ const HEALTH: PageSpec = PageSpec {
         ]),
         section("rejected", "Why records were refused")
             .with_bars("records", "records")
-            .saying("The words in another type are what clients were told.")
+            .saying("The code beside a reason is what the client was told.")
             .if_empty("No record was refused in this range.")
             .wide(),
         section("arrivals", "Everything that was counted")
-            .saying("What was refused or left out is told with the version that sent it. The words in another type are those of the answer.")
+            .saying("What was refused or left out is told with the version that sent it; the codes are those of the answer.")
             .with_bars("n", "")
             .wide(),
     ],

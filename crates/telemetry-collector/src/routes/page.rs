@@ -92,23 +92,23 @@ fn for_people(page: Result<Html<String>, ApiError>) -> Response {
 
 /// Any other path.
 pub(crate) async fn nothing_here(headers: HeaderMap) -> Response {
-    let message = "there is nothing at this path";
-    nowhere(&headers, ApiError::new(StatusCode::NOT_FOUND, "not_found", message))
+    let error = ApiError::new(StatusCode::NOT_FOUND, "not_found", "there is nothing at this path");
+    nowhere(&headers, error, "Nothing is at this address. It may be mistyped, or that of another collector.")
 }
 
 /// A path that something is sent to, opened like a page, or the other way round.
 pub(crate) async fn other_method(headers: HeaderMap) -> Response {
     let message = "this path takes another method";
-    nowhere(&headers, ApiError::new(StatusCode::METHOD_NOT_ALLOWED, "method_not_allowed", message))
+    let error = ApiError::new(StatusCode::METHOD_NOT_ALLOWED, "method_not_allowed", message);
+    nowhere(&headers, error, "Something is sent to this address; there is nothing to look at.")
 }
 
 /// A page for people, the usual refusal for programs.
-fn nowhere(headers: &HeaderMap, error: ApiError) -> Response {
-    if !is_for_a_person(headers) {
-        return error.into_response();
+fn nowhere(headers: &HeaderMap, error: ApiError, told: &str) -> Response {
+    match is_for_a_person(headers) {
+        true => shown(error, Problem::nothing_here(told).render()),
+        false => error.into_response(),
     }
-    let page = Problem::nothing_here(error.message()).render();
-    shown(error, page)
 }
 
 fn shown(error: ApiError, page: askama::Result<String>) -> Response {

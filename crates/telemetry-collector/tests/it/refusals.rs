@@ -84,9 +84,9 @@ fn other_paths_and_methods_have_the_same_form_of_error() {
 fn a_browser_gets_a_page_where_there_is_none() {
     let collector = Collector::start();
     for (path, status, told) in [
-        ("/everything?from=2026-11-01", 404, "there is nothing at this path"),
-        ("/%3Cscript%3Ealert(1)%3C/script%3E", 404, "there is nothing at this path"),
-        ("/events/v1/track", 405, "this path takes another method"),
+        ("/everything?from=2026-11-01", 404, "Nothing is at this address."),
+        ("/%3Cscript%3Ealert(1)%3C/script%3E", 404, "Nothing is at this address."),
+        ("/events/v1/track", 405, "Something is sent to this address"),
     ] {
         let reply = collector.visit(path);
         assert_eq!((reply.status, reply.header("content-type")), (status, Some("text/html; charset=utf-8")));

@@ -72,6 +72,21 @@ fn a_release_that_chance_cannot_tell_from_the_one_before_is_no_worse() {
     insta::assert_snapshot!(told(&collector, "").join("\n"), @"1.10.0 is no worse than 1.9.0 : commands and tool calls fail no more often and are no slower, as far as chance lets one tell. Side by side");
 }
 
+/// Two tools that may have the same versions are two things; the one that is used most comes first.
+#[test]
+fn each_tool_is_judged_by_itself() {
+    let mut records = [events("1.0.0", 1000, (6, 6, 0)), events("1.1.0", 3000, (6, 6, 0))].concat();
+    for version in ["v1.0.0", "v1.1.0"] {
+        records.push(json!({ "event": "command", "event_timestamp": NOW, "source": "cagent",
+            "properties": { "action": "run", "is_success": false, "version": version, "os": "linux" } }));
+    }
+    let collector = collector(&records);
+    let told = told(&collector, "");
+    assert_eq!(told.len(), 2);
+    assert!(told[0].starts_with("docker-agent 1.1.0 is no worse than 1.0.0"), "{told:?}");
+    assert!(told[1].starts_with("cagent 1.1.0 has too few calls to say"), "{told:?}");
+}
+
 #[test]
 fn a_release_that_few_have_is_not_judged_but_the_one_before_it_is() {
     let few = (0..12).map(|n| with_version(command(5000 + n, n, NOW, "run", false), "2.0.0")).collect();
@@ -88,7 +103,7 @@ fn a_release_that_few_have_is_not_judged_but_the_one_before_it_is() {
         ])
     );
     insta::assert_snapshot!(told(&collector, "").join("\n"), @"
-    2.0.0 has too few calls to be compared with 1.10.0 : 12 commands against 120, 0 tool calls against 120, and 100 of one kind are needed on both sides. Side by side
+    2.0.0 has too few calls to say whether it is worse than 1.10.0 : commands: 12 against 120, tool calls: 0 against 120; 100 of one kind are needed on both sides. Side by side
     1.10.0 is no worse than 1.9.0 : tool calls fail less often, 5.0 % instead of 41.7 %. Side by side
     ");
     assert_eq!(verdicts(&collector, "?version=2.0.0")[0]["verdict"], "nothing_before");

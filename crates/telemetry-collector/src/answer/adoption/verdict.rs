@@ -11,7 +11,7 @@ use std::cmp::Reverse;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use crate::answer::calls::{Calls, name};
+use crate::answer::calls::{Calls, most_first, name};
 use crate::answer::datum::Quotient;
 use crate::answer::table::{Table, TableSpec, rows};
 use crate::answer::{PERCENTILE_ERROR, Scope, chance};
@@ -106,6 +106,10 @@ struct Release {
 }
 
 impl Release {
+    fn calls(&self) -> u64 {
+        self.commands.calls + self.tool_calls.calls
+    }
+
     fn is_used_enough(&self) -> bool {
         self.commands.calls.max(self.tool_calls.calls) >= ENOUGH
     }
@@ -120,9 +124,13 @@ pub(super) fn tables(
     scope: &Scope,
     (verdicts_spec, measures_spec): (&'static TableSpec, &'static TableSpec),
 ) -> Result<[Table; 2], StoreError> {
+    let of_tool = |(source, releases): (_, BTreeMap<_, Release>)| (source, releases.into_values().collect());
+    let mut tools: Vec<(Arc<str>, Vec<Release>)> = releases(view, scope)?.into_iter().map(of_tool).collect();
+    most_first(&mut tools, |(source, releases)| {
+        (releases.iter().map(Release::calls).sum(), Arc::clone(source))
+    });
     let (mut verdicts, mut measures) = (Vec::new(), Vec::new());
-    for (source, releases) in releases(view, scope)? {
-        let releases: Vec<Release> = releases.into_values().collect();
+    for (source, releases) in tools {
         for (release, before) in judged(&releases) {
             let words: Vec<(Measure, [Word; 2])> =
                 before.map(|before| measured(&source, release, before)).into_iter().flatten().collect();
