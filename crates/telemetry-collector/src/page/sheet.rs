@@ -28,8 +28,8 @@ pub(crate) struct Request {
     pub(crate) state: State,
     /// The one tool that the page is about.
     pub(crate) tool: Option<String>,
-    /// The name under which the collector was asked.
-    pub(crate) host: String,
+    /// Where the collector was asked, as in `https://HOST`.
+    pub(crate) origin: String,
     pub(crate) now_ms: UnixMs,
 }
 
@@ -122,7 +122,7 @@ impl Sheet {
         let numbers = Numbers { asked: &asked, tables: &found.tables, elapsed };
         let reach =
             Reach { always_compares: spec.always_compares, serves: spec.spec.serves, limit: spec.spec.limit };
-        let Request { state, tool, host, now_ms, .. } = request;
+        let Request { state, tool, origin, now_ms, .. } = request;
         let layout = Layout::of(spec.view, &path, &state).with_charts();
         let range = state.range;
         Self {
@@ -137,7 +137,7 @@ impl Sheet {
             },
             covers_today: range.contains(today),
             is_compared: asked.compare,
-            endpoint: format!("http://{host}{TRACK_PATH}"),
+            endpoint: format!("{origin}{TRACK_PATH}"),
             is_untouched: found.is_untouched,
             cards: spec.cards.iter().filter_map(|card| Card::new(card, numbers)).collect(),
             strips: spec.strips.iter().filter_map(|strip| Strip::new(strip, numbers)).collect(),

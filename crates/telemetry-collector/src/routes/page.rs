@@ -66,9 +66,10 @@ async fn sheet(
 ) -> Result<Html<String>, ApiError> {
     // Let in by the guard, so it is one of our names.
     let host = headers.get(header::HOST).and_then(|host| host.to_str().ok()).unwrap_or_default();
+    let scheme = if app.doors.may_be_tls(host) { "https" } else { "http" };
     let now_ms = app.now_ms();
     let state = params?.state(spec.view, now_ms)?;
-    let request = Request { spec, state, tool, host: host.to_owned(), now_ms };
+    let request = Request { spec, state, tool, origin: format!("{scheme}://{host}"), now_ms };
     let asked = request.clone();
     let found = app.read(move |view| asked.ask(view)).await?;
     let mut page = Sheet::new(request, &found);
