@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use super::calls::{Calls, day, most_first, name};
 use super::datum::{Date, Dollars, Quotient};
+use super::health::count;
 use super::range::Range;
 use super::table::{Shape, Table, TableSpec, rows};
 use super::{ORIGIN, Scope, ViewSpec};
@@ -443,7 +444,7 @@ fn installs(view: &mut dyn View, scope: &Scope) -> Result<(Installs, Vec<u64>), 
 
 impl Ingest {
     fn of(arrivals: &[Arrival]) -> Self {
-        let of = |fate: &str| arrivals.iter().filter(|arrival| arrival.fate == fate).map(|a| a.n).sum();
+        let of = |fate| count(arrivals, fate);
         Self { accepted: of("accepted"), duplicates: of("duplicate"), rejected: of("rejected") }
     }
 }
