@@ -1,7 +1,7 @@
 //! Whether the newest version is worse than the one before it, in a sentence; the answer has decided it.
 
-use super::facts::{Numbers, exact, number};
-use super::format::{count, value};
+use super::facts::{Numbers, exact};
+use super::format::value;
 use super::state::State;
 use crate::answer::FILTERS;
 use crate::answer::adoption::ENOUGH;
@@ -33,8 +33,8 @@ pub(crate) fn told(numbers: Numbers<'_>, state: &State, path: &str) -> Vec<Told>
     else {
         return Vec::new();
     };
-    let first = verdicts.rows.first().map(|_| text(verdicts, 0, "source"));
-    let has_one_source = (0..verdicts.rows.len()).all(|row| Some(text(verdicts, row, "source")) == first);
+    let has_one_source =
+        (1..verdicts.rows.len()).all(|row| text(verdicts, row, "source") == text(verdicts, 0, "source"));
     let one = |row: usize| {
         let of = |column: &str| text(verdicts, row, column);
         let (source, version, before, code) = (of("source"), of("version"), of("before"), of("verdict"));
@@ -96,54 +96,60 @@ impl Measured<'_> {
         at.map(|at| value(column, &self.table.rows[self.row][at]).text).unwrap_or_default()
     }
 
-    fn calls(&self, column: &str) -> String {
-        let at = self.table.spec.column(column);
-        let calls = at.and_then(|at| number(&self.table.rows[self.row][at])).unwrap_or_default();
-        count(calls as u64).text
+    fn is_enough(&self) -> bool {
+        self.of("failure_verdict") != "too_few"
     }
 
-    /// What differs, what is too little to tell, and nothing of what is the same.
+    fn is_worse(&self) -> bool {
+        ["failure_verdict", "duration_verdict"].iter().any(|column| self.of(column) == "worse")
+    }
+
+    /// What differs, or that nothing does.
     fn says(&self) -> Vec<String> {
-        if self.of("failure_verdict") == "too_few" {
-            return vec![format!("there are too few {} to tell", self.what())];
+        let what = self.what();
+        if !self.is_enough() {
+            return vec![format!("there are too few {what} to tell")];
         }
         let mut says = Vec::new();
-        let failures = match self.of("failure_verdict").as_str() {
-            "worse" => "fail more often",
-            "better" => "fail less often",
-            _ => "",
-        };
-        let durations = match self.of("duration_verdict").as_str() {
-            "worse" => "are slower",
-            "better" => "are faster",
-            _ => "",
-        };
-        if !failures.is_empty() {
+        if let Some(often) = one_of(&self.of("failure_verdict"), "more", "less") {
             let (now, before) = (self.shown("failure_rate"), self.shown("before_failure_rate"));
-            says.push(format!("{} {failures}, {now} instead of {before}", self.what()));
+            says.push(format!("{what} fail {often} often, {now} instead of {before}"));
         }
-        if !durations.is_empty() {
+        if let Some(fast) = one_of(&self.of("duration_verdict"), "slower", "faster") {
             let (now, before) = (self.shown("p95_ms"), self.shown("before_p95_ms"));
-            says.push(format!("{} {durations}, 95 of 100 within {now} instead of {before}", self.what()));
+            says.push(format!("{what} are {fast}, 95 of 100 within {now} instead of {before}"));
+        }
+        if says.is_empty() {
+            says.push(format!("{what} {SAME}"));
         }
         says
     }
 }
 
+const SAME: &str = "show no difference beyond chance";
+
+fn one_of(verdict: &str, worse: &'static str, better: &'static str) -> Option<&'static str> {
+    match verdict {
+        "worse" => Some(worse),
+        "better" => Some(better),
+        _ => None,
+    }
+}
+
 fn differences(rows: &[Measured<'_>]) -> String {
-    // What cannot be told comes last.
-    let (few, enough): (Vec<_>, Vec<_>) = rows.iter().partition(|row| row.of("failure_verdict") == "too_few");
-    let says: Vec<String> = enough.into_iter().chain(few).flat_map(Measured::says).collect();
-    match says.as_slice() {
-        [] => "commands and tool calls fail no more often and are no slower, as far as chance lets one tell"
-            .to_owned(),
-        says => says.join("; "),
+    let mut rows: Vec<&Measured<'_>> = rows.iter().collect();
+    // What is worse comes first, what cannot be told last.
+    rows.sort_by_key(|row| (!row.is_enough(), !row.is_worse()));
+    let says: Vec<String> = rows.into_iter().flat_map(Measured::says).collect();
+    match says.iter().all(|says| says.ends_with(SAME)) {
+        true => format!("commands and tool calls {SAME}"),
+        false => says.join("; "),
     }
 }
 
 fn too_few(rows: &[Measured<'_>]) -> String {
     let one = |row: &Measured<'_>| {
-        format!("{}: {} against {}", row.what(), row.calls("calls"), row.calls("before_calls"))
+        format!("{}: {} against {}", row.what(), row.shown("calls"), row.shown("before_calls"))
     };
     let counts: Vec<String> = rows.iter().map(one).collect();
     format!("{}; {ENOUGH} of one kind are needed on both sides", counts.join(", "))

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::harness::{Collector, NOW, command, tool};
+use crate::harness::{Collector, NOW, command, id, tool};
 use crate::html::Html;
 
 /// Events of one version: 120 commands and 120 tool calls, of which some fail and some are slow.
@@ -58,10 +58,19 @@ fn a_release_that_fails_more_often_and_is_slower_is_worse() {
     docker-agent,1.10.0,commands,1.9.0,120,120,0.05,0.05,same,1243,1243,same
     docker-agent,1.10.0,tool_calls,1.9.0,120,120,0.416667,0.05,worse,4007,100,worse
     ");
-    insta::assert_snapshot!(told(&collector, "").join("\n"), @"1.10.0 is worse than 1.9.0 : tool calls fail more often, 41.7 % instead of 5.0 %; tool calls are slower, 95 of 100 within 4.0 s instead of 100 ms. Side by side");
+    insta::assert_snapshot!(told(&collector, "").join("\n"), @"1.10.0 is worse than 1.9.0 : tool calls fail more often, 41.7 % instead of 5.0 %; tool calls are slower, 95 of 100 within 4.0 s instead of 100 ms; commands show no difference beyond chance. Side by side");
     // Numbers tell which one is newer, not the order in the address.
     let chosen = told(&collector, "?version=1.9.0&version=1.10.0");
     assert!(chosen[0].starts_with("1.10.0 is worse than 1.9.0"), "{chosen:?}");
+}
+
+#[test]
+fn what_is_too_little_to_tell_is_said() {
+    let few = |n: &Value| n["event"] == "tool" || n["event_id"].as_str().unwrap() < id(3020).as_str();
+    let newer = events("1.10.0", 3000, (6, 6, 0)).into_iter().filter(few).collect();
+    let collector = collector(&[events("1.9.0", 1000, (6, 6, 0)), newer].concat());
+    assert_eq!(verdicts(&collector, "")[0]["verdict"], "no_worse");
+    insta::assert_snapshot!(told(&collector, "").join("\n"), @"1.10.0 is no worse than 1.9.0 : tool calls show no difference beyond chance; there are too few commands to tell. Side by side");
 }
 
 #[test]
@@ -69,7 +78,7 @@ fn a_release_that_chance_cannot_tell_from_the_one_before_is_no_worse() {
     let records = [events("1.9.0", 1000, (6, 6, 0)), events("1.10.0", 3000, (8, 5, 1))].concat();
     let collector = collector(&records);
     assert_eq!(verdicts(&collector, "")[0]["verdict"], "no_worse");
-    insta::assert_snapshot!(told(&collector, "").join("\n"), @"1.10.0 is no worse than 1.9.0 : commands and tool calls fail no more often and are no slower, as far as chance lets one tell. Side by side");
+    insta::assert_snapshot!(told(&collector, "").join("\n"), @"1.10.0 is no worse than 1.9.0 : commands and tool calls show no difference beyond chance. Side by side");
 }
 
 /// Two tools that may have the same versions are two things; the one that is used most comes first.
@@ -104,7 +113,7 @@ fn a_release_that_few_have_is_not_judged_but_the_one_before_it_is() {
     );
     insta::assert_snapshot!(told(&collector, "").join("\n"), @"
     2.0.0 has too few calls to say whether it is worse than 1.10.0 : commands: 12 against 120, tool calls: 0 against 120; 100 of one kind are needed on both sides. Side by side
-    1.10.0 is no worse than 1.9.0 : tool calls fail less often, 5.0 % instead of 41.7 %. Side by side
+    1.10.0 is no worse than 1.9.0 : commands show no difference beyond chance; tool calls fail less often, 5.0 % instead of 41.7 %. Side by side
     ");
     assert_eq!(verdicts(&collector, "?version=2.0.0")[0]["verdict"], "nothing_before");
     insta::assert_snapshot!(told(&collector, "?version=2.0.0").join("\n"), @"2.0.0 has no version before it to be compared with .");

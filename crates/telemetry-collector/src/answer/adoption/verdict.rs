@@ -132,15 +132,15 @@ pub(super) fn tables(
     let (mut verdicts, mut measures) = (Vec::new(), Vec::new());
     for (source, releases) in tools {
         for (release, before) in judged(&releases) {
-            let words: Vec<(Measure, [Word; 2])> =
-                before.map(|before| measured(&source, release, before)).into_iter().flatten().collect();
+            let (rows, words): (Vec<Measure>, Vec<[Word; 2]>) =
+                before.map(|before| measured(&source, release, before)).into_iter().flatten().unzip();
             verdicts.push(Verdict {
                 source: Arc::clone(&source),
                 version: Arc::clone(&release.name),
                 before: before.map_or_else(|| "".into(), |before| Arc::clone(&before.name)),
-                verdict: summed_up(words.iter().flat_map(|(_, words)| *words)).into(),
+                verdict: summed_up(words.as_flattened()).into(),
             });
-            measures.extend(words.into_iter().map(|(measure, _)| measure));
+            measures.extend(rows);
         }
     }
     Ok([verdicts_spec.fill(&verdicts), measures_spec.fill(&measures)])
@@ -185,6 +185,7 @@ fn judged(releases: &[Release]) -> impl Iterator<Item = (&Release, Option<&Relea
     })
 }
 
+/// The rows of a release and the one before it, with what is said in each.
 fn measured(source: &Arc<str>, release: &Release, before: &Release) -> [(Measure, [Word; 2]); 2] {
     let both = [
         ("commands", &release.commands, &before.commands),
@@ -232,8 +233,7 @@ fn of_durations(now: &Calls, before: &Calls) -> Word {
     Word::of(chance::of_shares(slower, slower_before), is_noticeable)
 }
 
-fn summed_up(words: impl Iterator<Item = Word>) -> &'static str {
-    let words: Vec<Word> = words.collect();
+fn summed_up(words: &[Word]) -> &'static str {
     if words.is_empty() {
         "nothing_before"
     } else if words.contains(&Word::Worse) {
