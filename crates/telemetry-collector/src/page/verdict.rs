@@ -50,11 +50,12 @@ pub(crate) fn told(numbers: Numbers<'_>, state: &State, path: &str) -> Vec<Told>
             "too_few" => ("has too few calls to say whether it is worse than", "plain", too_few(&rows)),
             _ => ("has no version before it to be compared with", "plain", String::new()),
         };
+        let source = (!has_one_source).then_some(source);
         Told {
             api: numbers.asked.api(),
             path: format!("verdicts.{row}.verdict"),
-            href: side_by_side(numbers, state, path, [&version, &before]),
-            source: (!has_one_source).then_some(source),
+            href: side_by_side(numbers, state, [&version, &before], source.as_ref()).map(|to| to.link(path)),
+            source,
             code,
             tone,
             version,
@@ -70,10 +71,22 @@ fn text(table: &Table, row: usize, column: &str) -> String {
     table.spec.column(column).map(|at| exact(&table.rows[row][at])).unwrap_or_default()
 }
 
-fn side_by_side(numbers: Numbers<'_>, state: &State, path: &str, versions: [&String; 2]) -> Option<String> {
-    let filter = FILTERS.iter().find(|filter| filter.key == Key::Version)?;
-    let is_of_use = !versions[1].is_empty() && !numbers.asked.filters_by(Key::Version);
-    is_of_use.then(|| state.with(filter, versions.map(String::clone).into()).link(path))
+/// The state that shows two versions, of one tool if several have them.
+fn side_by_side(
+    numbers: Numbers<'_>,
+    state: &State,
+    versions: [&String; 2],
+    source: Option<&String>,
+) -> Option<State> {
+    if versions[1].is_empty() || numbers.asked.filters_by(Key::Version) {
+        return None;
+    }
+    let filter = |key| FILTERS.iter().find(move |filter| filter.key == key);
+    let both = state.with(filter(Key::Version)?, versions.map(String::clone).into());
+    match source {
+        Some(source) => Some(both.with(filter(Key::Source)?, vec![source.clone()])),
+        None => Some(both),
+    }
 }
 
 /// A row of what a verdict rests on.

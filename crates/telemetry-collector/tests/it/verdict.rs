@@ -94,6 +94,11 @@ fn each_tool_is_judged_by_itself() {
     assert_eq!(told.len(), 2);
     assert!(told[0].starts_with("docker-agent 1.1.0 is no worse than 1.0.0"), "{told:?}");
     assert!(told[1].starts_with("cagent 1.1.0 has too few calls to say"), "{told:?}");
+    let page = Html::parse(&collector.get("/adoption").body);
+    let links = page.all("a").into_iter().filter(|link| link.text() == "Side by side");
+    let links: Vec<_> = links.filter_map(|link| link.tag.get("href")).collect();
+    let of = |source: &str| format!("/adoption?version=1.1.0&version=1.0.0&source={source}");
+    assert_eq!(links, [of("docker-agent"), of("cagent")]);
 }
 
 #[test]
