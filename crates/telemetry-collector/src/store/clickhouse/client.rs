@@ -127,7 +127,7 @@ impl ClickHouse {
     }
 
     /// The same for what may last; no longer waited for when `stop` returns.
-    pub(super) fn execute_until(&self, sql: &str, stop: impl AsyncFn()) -> Result<(), StoreError> {
+    pub(super) fn execute_until(&self, sql: &str, stop: &impl AsyncFn()) -> Result<(), StoreError> {
         let done = self.at_some_host(PATIENCE, async |client| {
             tokio::select! {
                 done = execute(client, sql) => done,

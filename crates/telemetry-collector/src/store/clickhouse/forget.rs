@@ -8,7 +8,7 @@ use super::sql::quoted;
 use crate::store::{Forgotten, StoreError};
 
 /// The tables that name installations, events last: whoever asks meanwhile finds fewer installations, not strangers.
-const TABLES: [&str; 5] = ["loss", "install", "usage", "presence", "event"];
+const TABLES: [&str; 6] = ["loss", "install", "stored", "usage", "presence", "event"];
 
 impl ClickHouse {
     /// Removes an installation; `None` when nothing is stored about it.

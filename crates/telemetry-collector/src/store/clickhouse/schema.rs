@@ -1,7 +1,7 @@
 //! The tables, and whether a database has them as they have to be.
 //!
 //! One declaration makes the statements that create them and what an existing database is compared with.
-//! Tables of which a set or a highest value is kept take any repetition; `event` and `sums` are read with `FINAL`.
+//! Tables of which a set or a highest value is kept take any repetition; `event`, `sums` and `stored` are read with `FINAL`.
 
 use std::collections::BTreeMap;
 
@@ -52,7 +52,7 @@ const REMEMBERED: &str = "non_replicated_deduplication_window = 10000";
 /// Keys of `sums` may be absent: not every fact has an outcome or a duration.
 const ABSENT_KEYS: &str = "allow_nullable_key = 1";
 
-const TABLES: [Table; 11] = [
+const TABLES: [Table; 12] = [
     Table {
         name: "event",
         columns: &[
@@ -178,6 +178,19 @@ const TABLES: [Table; 11] = [
         order: "subject, day, version, event, action, agent, provider, model, tool, tool_kind, purpose, outcome, error, \
                 flag, is_success, exit_code, duration_bucket",
         settings: &[ABSENT_KEYS, MERGED, MERGED_WHOLE],
+    },
+    Table {
+        name: "stored",
+        columns: &[
+            column("day", "Date"),
+            packed("install", "UUID", ZSTD),
+            packed("basis", "UInt64", DELTA),
+            packed("n", "UInt64", ZSTD),
+        ],
+        engine: "ReplacingMergeTree(basis)",
+        by_month: true,
+        order: "install, day",
+        settings: &[MERGED, MERGED_WHOLE],
     },
     Table {
         name: "touched",

@@ -101,7 +101,7 @@ pub(super) fn within(range: Range) -> String {
 }
 
 /// The condition for days of any of several ranges.
-fn within_any(ranges: &[Range]) -> String {
+pub(super) fn within_any(ranges: &[Range]) -> String {
     let conditions: Vec<String> = ranges.iter().map(|range| within(*range)).collect();
     match conditions.as_slice() {
         [one] => one.clone(),
@@ -166,6 +166,16 @@ pub(super) fn installs(question: &Question, facts: Facts) -> String {
     };
     let (keys, group_by) = grouped(question.keys.iter().map(|key| expression(*key, facts)));
     format!("SELECT {keys}{count} {from}{}{group_by}", passing(&question.filters, facts))
+}
+
+/// How many installations were present on any day of a range. The columns are the key and the number.
+pub(super) fn present(range: Range, by: Option<Key>, filters: &Filters) -> String {
+    let key = by.map_or("''", |key| expression(key, Facts::Added));
+    format!(
+        "SELECT {key} AS k, uniqExact(install) FROM presence WHERE {}{} GROUP BY k",
+        within(range),
+        passing(filters, Facts::Added),
+    )
 }
 
 /// How many presences of an installation lie at a day and have their predecessor at another: key, day, day before, n.

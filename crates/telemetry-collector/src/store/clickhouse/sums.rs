@@ -12,11 +12,11 @@
 //!
 //! So a day that is touched while it is added up is answered from its events, and so is one whose batch never arrived,
 //! until its collector is back. The state is also the version by which sums replace each other. A sum whose facts are
-//! gone is written as zero: it must not stay.
+//! gone is written as zero: it must not stay. How many events each installation has on a day (`stored`) is kept alike.
 
 use super::client::ClickHouse;
 use super::rows::{SummedColumns, date};
-use super::sql::{self, Facts};
+use super::sql::{self, Facts, NOBODY};
 use crate::answer::range::Range;
 use crate::store::keys::kind;
 use crate::store::question::{Key, Question, Subject, Sum};
@@ -136,6 +136,18 @@ fn adding_up(day: Day, state: u64) -> String {
     )
 }
 
+/// The statement that counts a day's events by installation.
+fn counting_up(day: Day, state: u64) -> String {
+    let on = sql::within(Range { from: day, to: day });
+    format!(
+        "INSERT INTO stored (day, install, basis, n) SELECT toDate({}), install, toUInt64({state}), sum(n) FROM (
+            SELECT install, count() AS n FROM event FINAL WHERE {on} AND install != {NOBODY} GROUP BY install
+            UNION ALL SELECT install, 0 FROM stored FINAL WHERE {on})
+        GROUP BY install",
+        date(day),
+    )
+}
+
 /// The groups of one subject, in the columns that all subjects share.
 fn part(subject: Subject, on: Range) -> String {
     let kept = kept_by(subject);
@@ -216,7 +228,8 @@ impl ClickHouse {
 
     /// Adds a day up that was found to be whole; as long as `stop` does not end it, it may take its time.
     pub(crate) fn sum_day(&self, of: Unsummed, stop: impl AsyncFn()) -> Result<(), StoreError> {
-        self.execute_until(&adding_up(of.day, of.state), stop)?;
+        self.execute_until(&adding_up(of.day, of.state), &stop)?;
+        self.execute_until(&counting_up(of.day, of.state), &stop)?;
         let note = SummedColumns { day: date(of.day), basis: of.state };
         self.insert::<SummedColumns>("summed", "", &[note])
     }

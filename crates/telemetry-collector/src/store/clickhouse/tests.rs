@@ -128,7 +128,7 @@ fn an_installation_that_is_forgotten_is_in_no_sum() {
     assert_eq!(unsummed(&pair), []);
     agree(&pair, "forgotten, and summed again");
     assert!(pair.store.forget(forgotten).unwrap().is_none());
-    let tables = ["event", "presence", "usage", "install", "loss"];
+    let tables = ["event", "presence", "usage", "stored", "install", "loss"];
     for table in tables {
         let left = format!("SELECT count() FROM {table} WHERE install = toUUID('{forgotten}')");
         assert_eq!(pair.store.rows(&left).unwrap(), [[serde_json::json!(0)]], "{table}");
@@ -154,7 +154,7 @@ fn days_that_are_too_old_go_by_months_and_their_totals_stay() -> Result<(), Stor
     pair.store.cut(last)?;
     let span = pair.store.read(|view: &mut dyn View| view.span())?.unwrap();
     assert!(span.from > TODAY - 90 && span.from < last, "{span:?}");
-    for table in ["event", "presence", "usage", "sums"] {
+    for table in ["event", "presence", "usage", "sums", "stored"] {
         let first = format!("SELECT toInt32(min(day)) FROM {table}");
         let first = pair.store.rows(&first)?[0][0].as_i64().unwrap();
         assert!(first >= span.from, "{table} still has {first}");

@@ -170,6 +170,12 @@ impl View for ClickHouseView<'_> {
         if by.is_none() {
             found.insert(Cell::Absent, vec![0; windows.len()]);
         }
+        if let [window] = windows {
+            for mut row in self.rows(&sql::present(*window, by, filters))? {
+                found.insert(row.cell()?, vec![row.number()?]);
+            }
+            return Ok(actives(found));
+        }
         let hull = windows.iter().copied();
         let hull = hull.reduce(|a, b| Range { from: a.from.min(b.from), to: a.to.max(b.to) });
         let Some(hull) = hull else { return Ok(actives(found)) };
@@ -257,10 +263,14 @@ impl View for ClickHouseView<'_> {
             stored: 0,
         };
         if losses.installs > 0 {
-            let stored = format!(
-                "SELECT count() FROM event FINAL WHERE install IN (SELECT install FROM loss WHERE install != {NOBODY})"
-            );
-            losses.stored = self.row(&stored)?.number()?;
+            let who = format!("install IN (SELECT install FROM loss WHERE install != {NOBODY})");
+            let [summed, others] = self.summed()?.split(Range { from: Day::MIN, to: Day::MAX });
+            for (what, days) in [("sum(n) FROM stored", summed), ("count() FROM event", others)] {
+                if !days.is_empty() {
+                    let sql = format!("SELECT {what} FINAL WHERE {} AND {who}", sql::within_any(&days));
+                    losses.stored += self.row(&sql)?.number::<u64>()?;
+                }
+            }
         }
         Ok(losses)
     }
