@@ -1,7 +1,8 @@
 //! Who may talk to a collector: names, keys, the admin's token, sessions of those who showed it, and how often.
 //!
-//! Decisions only; `routes/access` and `routes/login` ask for them. Secrets are compared without telling by the time it takes how much of
-//! one was right, and are never printed. Where a request comes from plays no part, and is not known here.
+//! Decisions only; `routes/access` and `routes/login` ask for them. Secrets are compared without telling by the time it
+//! takes how much of one was right, and are never printed. Where a request comes from plays no part, and is not known
+//! here.
 
 pub(crate) mod cookie;
 mod files;

@@ -11,6 +11,7 @@
 
 pub(crate) mod adoption;
 mod calls;
+pub(crate) mod chance;
 pub(crate) mod commands;
 pub(crate) mod csv;
 pub(crate) mod datum;
@@ -27,8 +28,8 @@ pub(crate) mod tools;
 use serde::ser::SerializeMap;
 use serde::{Serialize, Serializer};
 
-use crate::store::StoreError;
 use crate::store::question::{Filters, Key, Question, Subject, View};
+use crate::store::{Day, StoreError};
 use range::{Range, show};
 use table::{Table, TableSpec};
 
@@ -72,12 +73,18 @@ pub(crate) const ORIGIN: &[Key] = &[Key::Source, Key::Version, Key::Os, Key::Arc
 pub(crate) struct Scope {
     pub(crate) range: Range,
     pub(crate) filters: Filters,
+    pub(crate) today: Day,
 }
 
 impl Scope {
     /// Counts the facts of a subject.
     fn of(&self, subject: Subject) -> Question {
         Question::count(subject, self.range, &self.filters)
+    }
+
+    /// The last day of the range that is over; with today alone in it, the day before.
+    fn last_whole_day(&self) -> Day {
+        self.range.to.min(self.today - 1)
     }
 
     /// The values that a filter lets pass; empty when there is no such filter.
@@ -131,7 +138,7 @@ impl ViewSpec {
         if !compare {
             return Ok(tables);
         }
-        let earlier = Scope { range: scope.range.previous(), filters: scope.filters.clone() };
+        let earlier = Scope { range: scope.range.previous(), ..scope.clone() };
         let mut earlier = (self.ask)(view, &earlier)?;
         let beside = |table: Table| match earlier.iter().position(|known| known.spec == table.spec) {
             Some(at) => table.compared_with(earlier.swap_remove(at)),

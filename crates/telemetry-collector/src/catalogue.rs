@@ -82,6 +82,14 @@ impl Catalogues {
     }
 }
 
+/// What an event is called: with its action, if several have one name.
+pub(crate) fn title(event: &EventDoc) -> String {
+    match &event.action {
+        Some(action) => format!("{} {action}", event.event),
+        None => event.event.clone(),
+    }
+}
+
 /// Whether the store knows how to keep a value of this type.
 pub(crate) fn is_storable(value: &CheckedValue) -> bool {
     use CheckedValue::{Bool, Closed, Language, Map, Name, NanoUsd, Number, Set, Uuid, Version};

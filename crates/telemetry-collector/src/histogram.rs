@@ -5,6 +5,7 @@
 //! The answer is therefore never more than 4.5 % (plus that rounding) away from the exact one, whatever was merged.
 
 use std::collections::BTreeMap;
+use std::ops::Bound;
 
 const BUCKETS_PER_DOUBLING: f64 = 16.0;
 
@@ -51,12 +52,27 @@ impl Histogram {
 
     /// The nearest-rank percentile in milliseconds, `None` without samples.
     pub(crate) fn percentile(&self, percent: u64) -> Option<u64> {
+        self.bucket_of_percentile(percent).map(middle_of)
+    }
+
+    /// The bucket that a percentile falls into, `None` without samples.
+    pub(crate) fn bucket_of_percentile(&self, percent: u64) -> Option<u16> {
         let rank = (self.total * percent).div_ceil(100).max(1);
         let mut seen = 0;
         self.counts.iter().find_map(|(bucket, count)| {
             seen += count;
-            (seen >= rank).then(|| middle_of(*bucket))
+            (seen >= rank).then_some(*bucket)
         })
+    }
+
+    /// How many samples there are.
+    pub(crate) fn total(&self) -> u64 {
+        self.total
+    }
+
+    /// How many samples are in higher buckets than this one.
+    pub(crate) fn above(&self, bucket: u16) -> u64 {
+        self.counts.range((Bound::Excluded(bucket), Bound::Unbounded)).map(|(_, count)| count).sum()
     }
 }
 
@@ -91,5 +107,8 @@ mod tests {
         for (shown, exact) in shown.into_iter().zip([50.0, 95.0, 99.0, 100.0]) {
             assert!((shown - exact).abs() <= 0.5 + 0.045 * exact, "{shown} for {exact}");
         }
+        let above = |percent| histogram.above(histogram.bucket_of_percentile(percent).unwrap());
+        assert!((1..=5).contains(&above(95)), "{}", above(95));
+        assert_eq!((above(100), histogram.above(bucket_of(0)), histogram.total()), (0, 100, 100));
     }
 }

@@ -134,7 +134,7 @@ pub struct IntakeError(String);
 impl From<StoreError> for IntakeError {
     fn from(error: StoreError) -> Self {
         Self(match error {
-            StoreError::DiskLow { .. } => format!("{error}; make room, or lower --min-free"),
+            StoreError::DiskLow { .. } => format!("{error}\n  make room, or lower --min-free"),
             other => other.to_string(),
         })
     }

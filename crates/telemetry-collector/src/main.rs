@@ -128,7 +128,7 @@ const SIGXFSZ: i32 = 25;
 enum Failure {
     #[error("the built-in catalogue cannot be read: {0}")]
     Catalogue(String),
-    #[error("{}: {problem}; give what the tool's `telemetry explain --json` prints", file.display())]
+    #[error("{}: {problem}\n  give what the tool's `telemetry explain --json` prints", file.display())]
     File { file: PathBuf, problem: String },
     #[error("cannot start: {0}")]
     Runtime(std::io::Error),

@@ -22,12 +22,14 @@ mod problem;
 mod sheet;
 mod state;
 mod strip;
+mod verdict;
 mod views;
+mod words;
 
 pub(crate) mod assets;
 
 pub(crate) use collected::Collected;
-pub(crate) use live::{LIVE_EVENTS, Live, filter_values};
+pub(crate) use live::{LIVE_EVENTS, Live};
 pub(crate) use login::LoginPage;
 pub(crate) use problem::Problem;
 pub(crate) use sheet::{Request, Sheet};

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use axum::Router;
 use axum::extract::State;
-use axum::http::{HeaderMap, StatusCode};
+use axum::http::HeaderMap;
 use axum::middleware::from_fn_with_state;
 use axum::routing::{MethodRouter, get, post};
 
@@ -21,14 +21,8 @@ pub(crate) fn router(app: App) -> Router {
         .into_iter()
         .fold(Router::new(), |routes, endpoint| routes.route(&endpoint.path, handler(endpoint.operation)));
     routes
-        .method_not_allowed_fallback(async || {
-            ApiError::new(
-                StatusCode::METHOD_NOT_ALLOWED,
-                "method_not_allowed",
-                "this path takes another method",
-            )
-        })
-        .fallback(async || ApiError::new(StatusCode::NOT_FOUND, "not_found", "there is nothing at this path"))
+        .method_not_allowed_fallback(page::other_method)
+        .fallback(page::nothing_here)
         .layer(from_fn_with_state(app.clone(), guard))
         .layer(from_fn_with_state(requests, metrics::count))
         .with_state(app)

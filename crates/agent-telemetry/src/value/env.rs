@@ -129,18 +129,20 @@ impl Value for LanguageTag {
     }
 }
 
-/// A release number: three numbers and, where it is not final, its stage.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+/// A release number: three numbers and, where it is not final, its stage. The newer one is the greater.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Version {
     numbers: [u16; 3],
     stage: Stage,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+/// In the order in which they follow each other.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 enum Stage {
-    Final,
-    Numbered(&'static str, u16),
     Dev,
+    /// One of [`STAGES`], whose names are in the order of the alphabet.
+    Numbered(&'static str, u16),
+    Final,
 }
 
 const STAGES: [&str; 3] = ["alpha", "beta", "rc"];

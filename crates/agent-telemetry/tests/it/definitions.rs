@@ -203,6 +203,9 @@ fn versions_and_languages_hold_nothing_else() {
     ] {
         assert_eq!(Version::parse(given).to_string(), shown);
     }
+    let in_order =
+        ["1.9.0", "1.10.0-dev", "1.10.0-alpha.2", "1.10.0-beta.1", "1.10.0-rc.10", "1.10.0", "2.0.0"];
+    assert!(in_order.map(Version::parse).is_sorted_by(|older, newer| older < newer));
     for (given, shown) in [
         ("de_DE.UTF-8", "de-DE"),
         ("C", "en"),

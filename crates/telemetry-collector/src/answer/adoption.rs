@@ -1,9 +1,10 @@
-//! Adoption: which versions, platforms and languages are in use, and how that changes.
+//! Adoption: which versions, platforms and languages are in use, how that changes, and whether a release is worse.
 //!
 //! Shares are of the installations that were active in the same days, whatever their version; one that upgraded
 //! within them counts under both versions and once in the whole.
 
 mod side_by_side;
+mod verdict;
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -16,11 +17,13 @@ use super::{ORIGIN, Scope, ViewSpec};
 use crate::store::question::{Filters, Key, View, week_of};
 use crate::store::{Day, StoreError};
 use side_by_side::{Compared, ComparedCommand, ComparedTool};
+pub(crate) use verdict::ENOUGH;
+use verdict::{Measure, Verdict};
 
 pub(crate) static VIEW: ViewSpec = ViewSpec {
     name: "adoption",
-    about: "Active installations, versions over time, platforms and languages; \
-            with `version=A&version=B`, versions side by side.",
+    about: "Active installations, versions over time and whether the newest is worse than the one before it, \
+            platforms and languages; with `version=A&version=B`, versions side by side.",
     tables: &TABLES,
     main: "versions",
     serves: ORIGIN,
@@ -28,14 +31,28 @@ pub(crate) static VIEW: ViewSpec = ViewSpec {
     ask: |view, scope| ask(view, scope),
 };
 
-static TABLES: [TableSpec; 12] = [
+static TABLES: [TableSpec; 14] = [
     TableSpec::new::<Totals>(
         "totals",
         Shape::Object,
         "Distinct installations. \
-         The last day, week and month end with the range and may reach back beyond its beginning.",
+         Week and month end with the range, the day is over; they may reach back beyond the range's beginning.",
     ),
     TableSpec::new::<Version>("versions", Shape::List, "Versions, those with the most installations first."),
+    TableSpec::new::<Verdict>(
+        "verdicts",
+        Shape::Plain,
+        "Whether the newest version is worse than the one before it, for each tool, the most used first. \
+         If the newest has too few calls, the newest version that has enough is judged as well. \
+         Of several versions in `version`, only those.",
+    ),
+    TableSpec::new::<Measure>(
+        "verdict_measures",
+        Shape::Plain,
+        "What the verdicts rest on: how often commands and tool calls fail and how long they take. \
+         Worse or better is what chance does not explain, and what is more than half a percentage point of failures, \
+         or more than percentiles may be off.",
+    ),
     TableSpec::new::<Active>(
         "active",
         Shape::Series,
@@ -60,7 +77,7 @@ static TABLES: [TableSpec; 12] = [
 rows! {
     /// Distinct installations.
     struct Totals[0] {
-        /// On the last day.
+        /// On the last day of the range that is over: not today, which has just begun.
         day: u64,
         /// In the last 7 days.
         week: u64,
@@ -80,11 +97,11 @@ rows! {
         installs: u64,
         /// Their share of all installations in the range.
         share: Quotient,
-        /// Its share of the installations on the last day of the range.
+        /// Its share of the installations on the last day of the range that is over.
         last_day_share: Quotient,
         /// The first day in the range on which it was seen.
         first_day: Option<Date>,
-        /// Days from `first_day` to the first day on which at least half of the installations used it.
+        /// Days from `first_day` to the first day on which at least half of the installations used it, of those that are over.
         /// Null when that did not happen, or when it was seen on the first day of the range already.
         days_to_half: Option<u64>,
     }
@@ -126,32 +143,45 @@ rows! {
     }
 }
 
-/// The times that versions are counted in: the range, its days, its weeks.
+/// The times that versions are counted in: the range, its days, its weeks, and the last day that is over.
 struct Times {
     windows: Vec<Range>,
     days: usize,
+    /// Of the days, how many are over.
+    whole_days: usize,
 }
 
 impl Times {
-    fn of(range: Range) -> Self {
+    fn of(scope: &Scope) -> Self {
+        let range = scope.range;
         let mut windows = vec![range];
-        windows.extend(range.days().map(|day| Range { from: day, to: day }));
+        windows.extend(range.days().map(Range::day));
         let days = windows.len() - 1;
         let mondays = (week_of(range.from)..=range.to).step_by(7);
         windows.extend(mondays.map(|monday| Range {
             from: monday.max(range.from),
             to: range.to.min(monday.saturating_add(6)),
         }));
-        Self { windows, days }
+        let last = scope.last_whole_day();
+        windows.push(Range::day(last));
+        let whole_days = usize::try_from(last - range.from + 1).unwrap_or_default();
+        Self { windows, days, whole_days }
+    }
+
+    fn weeks(&self) -> std::ops::Range<usize> {
+        self.days + 1..self.last_whole_day()
+    }
+
+    fn last_whole_day(&self) -> usize {
+        self.windows.len() - 1
     }
 }
 
 fn ask(view: &mut dyn View, scope: &Scope) -> Result<Vec<Table>, StoreError> {
     let range = scope.range;
-    let times = Times::of(range);
+    let times = Times::of(scope);
     let mut windows = times.windows.clone();
-    for day in range.days() {
-        let until = Range { from: day, to: day };
+    for until in range.days().map(Range::day) {
         windows.extend([until.window(7), until.window(30)]);
     }
     let counts = in_all(view, &windows, &scope.filters)?;
@@ -166,22 +196,33 @@ fn ask(view: &mut dyn View, scope: &Scope) -> Result<Vec<Table>, StoreError> {
     };
     let new: HashMap<Day, u64> = view.new_installs(range, &scope.filters)?.into_iter().collect();
     let active: Vec<Active> = active_days(range, own, sliding, &new);
-    let [totals_spec, versions_spec, active_spec, days_spec, weeks_spec, parts @ ..] = &TABLES;
+    let [
+        totals_spec,
+        versions_spec,
+        verdicts_spec,
+        measures_spec,
+        active_spec,
+        days_spec,
+        weeks_spec,
+        parts @ ..,
+    ] = &TABLES;
     let last = active.last();
     let totals = Totals {
-        day: last.map_or(0, |last| last.day),
+        day: own[times.last_whole_day()],
         week: last.map_or(0, |last| last.week),
         month: last.map_or(0, |last| last.month),
         range: own[0],
         new: new.values().sum(),
     };
-    let (days, weeks) = (1..=times.days, times.days + 1..=times.windows.len() - 1);
+    let [verdicts, measures] = verdict::tables(view, scope, (verdicts_spec, measures_spec))?;
     let mut tables = vec![
         totals_spec.fill([&totals]),
-        versions_spec.fill(&version_rows(range, &versions, &whole)),
+        versions_spec.fill(&version_rows(range, &times, &versions, &whole)),
+        verdicts,
+        measures,
         active_spec.fill(&active),
-        days_spec.fill(&shares(&times.windows, days, &versions, &whole)),
-        weeks_spec.fill(&shares(&times.windows, weeks, &versions, &whole)),
+        days_spec.fill(&shares(&times.windows, 1..times.days + 1, &versions, &whole)),
+        weeks_spec.fill(&shares(&times.windows, times.weeks(), &versions, &whole)),
     ];
     let keys = [Key::Os, Key::Arch, Key::Language, Key::Caller];
     for (spec, key) in parts.iter().zip(keys) {
@@ -217,17 +258,23 @@ fn active_days(range: Range, own: &[u64], sliding: &[u64], new: &HashMap<Day, u6
     days.map(row).collect()
 }
 
-fn version_rows(range: Range, versions: &[(Arc<str>, Vec<u64>)], whole: &[u64]) -> Vec<Version> {
-    let days = range.len() as usize;
+fn version_rows(
+    range: Range,
+    times: &Times,
+    versions: &[(Arc<str>, Vec<u64>)],
+    whole: &[u64],
+) -> Vec<Version> {
+    let last = times.last_whole_day();
     let row = |(version, counts): &(Arc<str>, Vec<u64>)| {
-        let own = &counts[1..=days];
+        let own = &counts[1..=times.days];
         let first = own.iter().position(|installs| *installs > 0);
-        let half = own.iter().zip(&whole[1..]).position(|(own, all)| *own > 0 && own * 2 >= *all);
+        let mut over = own.iter().zip(&whole[1..]).take(times.whole_days);
+        let half = over.position(|(own, all)| *own > 0 && own * 2 >= *all);
         Version {
             version: Arc::clone(version),
             installs: counts[0],
             share: Quotient::of(counts[0], whole[0]),
-            last_day_share: Quotient::of(counts[days], whole[days]),
+            last_day_share: Quotient::of(counts[last], whole[last]),
             first_day: first.map(|at| Date(range.from + at as i64)),
             days_to_half: first.filter(|at| *at > 0).zip(half).map(|(first, half)| (half - first) as u64),
         }
@@ -239,7 +286,7 @@ fn version_rows(range: Range, versions: &[(Arc<str>, Vec<u64>)], whole: &[u64]) 
 
 fn shares(
     windows: &[Range],
-    which: std::ops::RangeInclusive<usize>,
+    which: std::ops::Range<usize>,
     versions: &[(Arc<str>, Vec<u64>)],
     whole: &[u64],
 ) -> Vec<Share> {

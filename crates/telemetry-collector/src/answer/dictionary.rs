@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::table::{Shape, Table, TableSpec, rows};
-use crate::catalogue::CatalogueDoc;
+use crate::catalogue::{CatalogueDoc, FieldDoc, title};
 
 static SPEC: TableSpec = TableSpec::new::<Property>(
     "properties",
@@ -35,7 +35,7 @@ rows! {
 pub(crate) fn table(catalogues: &[CatalogueDoc]) -> Table {
     let mut rows = Vec::new();
     for catalogue in catalogues {
-        let mut add = |event: &str, field: &crate::catalogue::FieldDoc| {
+        let mut add = |event: &str, field: &FieldDoc| {
             rows.push(Property {
                 source: catalogue.source.as_str().into(),
                 event: event.into(),
@@ -48,10 +48,7 @@ pub(crate) fn table(catalogues: &[CatalogueDoc]) -> Table {
         };
         catalogue.common.iter().for_each(|field| add("", field));
         for event in &catalogue.events {
-            let name = match &event.action {
-                Some(action) => format!("{} {action}", event.event),
-                None => event.event.clone(),
-            };
+            let name = title(event);
             event.fields.iter().for_each(|field| add(&name, field));
         }
     }
@@ -59,7 +56,7 @@ pub(crate) fn table(catalogues: &[CatalogueDoc]) -> Table {
 }
 
 /// The name of a kind, as in the JSON form.
-fn kind(field: &crate::catalogue::FieldDoc) -> String {
+fn kind(field: &FieldDoc) -> String {
     let kind = serde_json::to_value(&field.kind).unwrap_or_default();
     kind["type"].as_str().unwrap_or_default().to_owned()
 }

@@ -164,7 +164,6 @@ fn ask(view: &mut dyn View, scope: &Scope) -> Result<Vec<Table>, StoreError> {
         .days()
         .map(|day| OnDay::new(day, by_day.get(&day).map_or(&[], |arrivals| arrivals.as_slice())))
         .collect();
-    let all: Vec<&Arrival> = arrivals.iter().collect();
     let [totals_spec, rejected_spec, arrivals_spec, days_spec, clients_spec, kept_spec] = &TABLES;
     let span = view.span()?;
     let kept = Kept {
@@ -173,7 +172,7 @@ fn ask(view: &mut dyn View, scope: &Scope) -> Result<Vec<Table>, StoreError> {
         last_row: u64::try_from(view.last_row()?).unwrap_or_default(),
     };
     Ok(vec![
-        totals_spec.fill([&Totals::new(&all)]),
+        totals_spec.fill([&Totals::new(&arrivals)]),
         rejected_spec.fill(&rejected),
         arrivals_spec.fill(&kinds),
         days_spec.fill(&days),
@@ -182,12 +181,13 @@ fn ask(view: &mut dyn View, scope: &Scope) -> Result<Vec<Table>, StoreError> {
     ])
 }
 
-fn count(arrivals: &[&Arrival], fate: &str) -> u64 {
-    arrivals.iter().filter(|arrival| arrival.fate == fate).map(|arrival| arrival.n).sum()
+/// How much had this fate.
+pub(super) fn count<'a>(arrivals: impl IntoIterator<Item = &'a Arrival>, fate: &str) -> u64 {
+    arrivals.into_iter().filter(|arrival| arrival.fate == fate).map(|arrival| arrival.n).sum()
 }
 
 impl Totals {
-    fn new(arrivals: &[&Arrival]) -> Self {
+    fn new(arrivals: &[Arrival]) -> Self {
         let of = |fate| count(arrivals, fate);
         let (accepted, duplicates, rejected) = (of("accepted"), of("duplicate"), of("rejected"));
         Self {
@@ -206,7 +206,7 @@ impl Totals {
 
 impl OnDay {
     fn new(day: i64, arrivals: &[&Arrival]) -> Self {
-        let of = |fate| count(arrivals, fate);
+        let of = |fate| count(arrivals.iter().copied(), fate);
         Self {
             date: Date(day),
             accepted: of("accepted"),

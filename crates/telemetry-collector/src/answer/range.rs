@@ -50,6 +50,11 @@ impl Range {
         Self { from: to - (days - 1), to }
     }
 
+    /// A single day.
+    pub(crate) fn day(day: Day) -> Self {
+        Self { from: day, to: day }
+    }
+
     /// How many days it has.
     pub(crate) fn len(self) -> i64 {
         self.to - self.from + 1
@@ -67,6 +72,16 @@ impl Range {
     /// The range of the same length that ends the day before.
     pub(crate) fn previous(self) -> Self {
         Self { from: self.from - self.len(), to: self.from - 1 }
+    }
+
+    /// The share of its days that are over.
+    pub(crate) fn elapsed(self, today: Day) -> f64 {
+        (today - self.from).clamp(0, self.len()) as f64 / self.len() as f64
+    }
+
+    /// About three times as many days with the same end, a quarter of a year at least.
+    pub(crate) fn longer(self) -> Self {
+        self.window((2 * self.len() + 1).clamp(91, MOST_DAYS))
     }
 
     /// The last `days` days of this range's end, also before its beginning.
@@ -126,6 +141,21 @@ mod tests {
         let range = Range { from: 100, to: 106 };
         assert_eq!(range.previous(), Range { from: 93, to: 99 });
         assert_eq!(range.previous().len(), range.len());
+    }
+
+    #[test]
+    fn what_is_not_over_has_not_elapsed() {
+        let range = Range { from: 100, to: 106 };
+        assert_eq!(
+            [107, 106, 103, 100, 99].map(|today| 7.0 * range.elapsed(today)),
+            [7.0, 6.0, 3.0, 0.0, 0.0]
+        );
+    }
+
+    #[test]
+    fn a_longer_range_is_one_that_can_be_asked_for() {
+        let lengths = [1, 45, 100, 600, MOST_DAYS].map(|days| Range { from: 1, to: days }.longer().len());
+        assert_eq!(lengths, [91, 91, 201, MOST_DAYS, MOST_DAYS]);
     }
 
     #[test]

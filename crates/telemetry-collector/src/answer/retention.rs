@@ -3,11 +3,10 @@
 //! Weeks begin on Monday (UTC). The last week of the range may not be over; its numbers still rise.
 
 use super::datum::{Date, Quotient};
-use super::range::Range;
 use super::table::{Shape, Table, TableSpec, rows};
 use super::{ORIGIN, Scope, ViewSpec};
-use crate::store::StoreError;
 use crate::store::question::{Cohort, View};
+use crate::store::{Day, StoreError};
 
 pub(crate) static VIEW: ViewSpec = ViewSpec {
     name: "retention",
@@ -67,7 +66,10 @@ fn ask(view: &mut dyn View, scope: &Scope) -> Result<Vec<Table>, StoreError> {
     let installs = active.first().and_then(|all| all.installs.first()).copied().unwrap_or_default();
     let rows: Vec<Row> = cohorts.iter().flat_map(rows_of).collect();
     let [totals_spec, cohorts_spec] = &TABLES;
-    Ok(vec![totals_spec.fill([&Totals::new(installs, new, &cohorts, scope.range)]), cohorts_spec.fill(&rows)])
+    Ok(vec![
+        totals_spec.fill([&Totals::new(installs, new, &cohorts, scope.last_whole_day())]),
+        cohorts_spec.fill(&rows),
+    ])
 }
 
 fn rows_of(cohort: &Cohort) -> impl Iterator<Item = Row> {
@@ -82,9 +84,9 @@ fn rows_of(cohort: &Cohort) -> impl Iterator<Item = Row> {
 }
 
 impl Totals {
-    fn new(installs: u64, new: u64, cohorts: &[Cohort], range: Range) -> Self {
+    fn new(installs: u64, new: u64, cohorts: &[Cohort], last_whole_day: Day) -> Self {
         // The week after the cohort's own must have ended within the range.
-        let whole = cohorts.iter().filter(|cohort| cohort.week + 13 <= range.to);
+        let whole = cohorts.iter().filter(|cohort| cohort.week + 13 <= last_whole_day);
         let (eligible, active) = whole.fold((0, 0), |(eligible, active), cohort| {
             (eligible + cohort.size, active + cohort.active.get(1).copied().unwrap_or_default())
         });

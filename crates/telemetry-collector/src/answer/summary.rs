@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use super::calls::{Calls, day, most_first, name};
 use super::datum::{Date, Dollars, Quotient};
+use super::health::count;
 use super::range::Range;
 use super::table::{Shape, Table, TableSpec, rows};
 use super::{ORIGIN, Scope, ViewSpec};
@@ -31,7 +32,7 @@ static TABLES: [TableSpec; 10] = [
         "installs",
         Shape::Object,
         "Distinct installations with an event. \
-         The last day, week and month end with the range and may reach back beyond its beginning.",
+         Week and month end with the range, the day is over; they may reach back beyond the range's beginning.",
     ),
     TableSpec::new::<Command>("commands", Shape::List, "Commands, most used first."),
     TableSpec::new::<Tool>("tools", Shape::List, "Tools, most used first."),
@@ -97,7 +98,7 @@ rows! {
 
     /// Distinct installations.
     struct Installs[0] {
-        /// On the last day.
+        /// On the last day of the range that is over: not today, which has just begun.
         day: u64,
         /// In the last 7 days.
         week: u64,
@@ -238,9 +239,13 @@ impl Summary {
         let all = days.values().fold(OnDay::default(), OnDay::merge);
         let events =
             EventCounts { command: all.command, session: all.session, tool: all.tool, token: all.token };
-        let (installs, mut by_day) = installs(view, scope)?;
+        let (mut installs, mut by_day) = installs(view, scope)?;
         for totals in &past {
             by_day[(totals.day - scope.range.from) as usize] = totals.active_day;
+        }
+        if let Some(last) = past.last().filter(|last| last.day == scope.range.to) {
+            (installs.day, installs.week, installs.month) =
+                (last.active_day, last.active_week, last.active_month);
         }
         let ingest = Ingest::of(&view.arrivals(scope.range)?);
         let day = |(date, installs)| {
@@ -426,24 +431,20 @@ impl Ends {
 /// Distinct installations in the windows that are shown, and on each day.
 fn installs(view: &mut dyn View, scope: &Scope) -> Result<(Installs, Vec<u64>), StoreError> {
     let range = scope.range;
-    let mut windows = vec![range.window(7), range.window(30), range];
-    windows.extend(range.days().map(|day| Range { from: day, to: day }));
+    let mut windows = vec![Range::day(scope.last_whole_day()), range.window(7), range.window(30), range];
+    let own = windows.len();
+    windows.extend(range.days().map(Range::day));
     let counts = view.active(&windows, None, &scope.filters)?;
     let mut counts = counts.into_iter().next().map(|active| active.installs).unwrap_or_default();
     counts.resize(windows.len(), 0);
-    let days = counts.split_off(3);
-    let installs = Installs {
-        day: days.last().copied().unwrap_or_default(),
-        week: counts[0],
-        month: counts[1],
-        range: counts[2],
-    };
+    let days = counts.split_off(own);
+    let installs = Installs { day: counts[0], week: counts[1], month: counts[2], range: counts[3] };
     Ok((installs, days))
 }
 
 impl Ingest {
     fn of(arrivals: &[Arrival]) -> Self {
-        let of = |fate: &str| arrivals.iter().filter(|arrival| arrival.fate == fate).map(|a| a.n).sum();
+        let of = |fate| count(arrivals, fate);
         Self { accepted: of("accepted"), duplicates: of("duplicate"), rejected: of("rejected") }
     }
 }

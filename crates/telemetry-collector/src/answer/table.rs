@@ -93,7 +93,7 @@ impl TableSpec {
         self
     }
 
-    /// An empty table.
+    /// The table with these rows.
     pub(crate) fn fill<'a, R: Row + 'a>(&'static self, rows: impl IntoIterator<Item = &'a R>) -> Table {
         debug_assert_eq!(self.columns, R::COLUMNS, "{}", self.name);
         Table { spec: self, rows: rows.into_iter().map(Row::data).collect(), previous: None }

@@ -45,7 +45,7 @@ pub(crate) fn run(args: &SeedArgs) -> ExitCode {
 fn seed(args: &SeedArgs) -> Result<(), String> {
     if args.target.to.is_some() && args.days >= SERVED_DAYS {
         return Err(format!(
-            "a running collector takes no events that are {SERVED_DAYS} days old; \
+            "a running collector takes no events that are {SERVED_DAYS} days old\n  \
              seed fewer --days, or stop it and give its --data folder"
         ));
     }

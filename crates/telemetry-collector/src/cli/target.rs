@@ -4,6 +4,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
+use serde_json::Value;
 use telemetry_collector::{Answer, Arriving, CatalogueDoc, Catalogues, Intake, Taken, docker_agent};
 use ureq::http::header::RETRY_AFTER;
 use ureq::tls::{Certificate, RootCerts, TlsConfig};
@@ -16,6 +17,8 @@ const ANSWER_WAIT: Duration = Duration::from_secs(60);
 /// How often a collector that is busy is asked again, and the longest pause before that.
 const TRIES: u32 = 10;
 const PAUSE_MAX: u64 = 60;
+/// Of an answer that is none of a collector's, as many characters are repeated.
+const MOST_REPEATED: usize = 200;
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct TargetArgs {
@@ -99,7 +102,7 @@ impl Upload {
 
     /// Sends a request, again and again if the collector asks for patience.
     fn send(&self, body: &[u8]) -> Result<Taken, String> {
-        let failed = |error: ureq::Error| format!("{}: {error}; does a collector listen there?", self.url);
+        let failed = |error: ureq::Error| format!("{}: {error}\n  does a collector listen there?", self.url);
         for _ in 0..TRIES {
             let mut request = self.agent.post(&self.url).header("content-type", "application/json");
             if let Some(key) = &self.key {
@@ -116,14 +119,35 @@ impl Upload {
                         .map(Ok)
                         .map_err(|error| format!("{}: the answer cannot be read: {error}", self.url));
                 }
-                (400 | 413, _) => return Ok(Err(("refused", answer))),
+                (400 | 413, _) => return Ok(Err(("refused", reason(&answer)))),
                 (429 | 503, Some(seconds)) => {
                     std::thread::sleep(Duration::from_secs(u64::min(seconds, PAUSE_MAX)));
                 }
-                _ => return Err(format!("{}: status {status}: {answer}", self.url)),
+                _ => {
+                    let (url, reason, way_out) = (&self.url, reason(&answer), way_out(status));
+                    return Err(format!("{url}: status {status}: {reason}{way_out}"));
+                }
             }
         }
         Err(format!("{}: still not ready after {TRIES} tries", self.url))
+    }
+}
+
+/// What a refusal says: code and message of a collector, or the beginning of what somebody else says.
+fn reason(answer: &str) -> String {
+    let error = serde_json::from_str::<Value>(answer).unwrap_or_default();
+    match (error["error"]["code"].as_str(), error["error"]["message"].as_str()) {
+        (Some(code), Some(message)) => format!("{code}: {message}"),
+        _ => answer.lines().next().unwrap_or_default().chars().take(MOST_REPEATED).collect(),
+    }
+}
+
+/// What to do about a status, as a line of its own.
+fn way_out(status: u16) -> &'static str {
+    match status {
+        401 => "\n  give a file with the key as --key-file",
+        300..=308 | 403..=405 | 421 => "\n  is this the address of a collector, and one of its own names?",
+        _ => "",
     }
 }
 

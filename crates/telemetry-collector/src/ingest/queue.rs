@@ -1,7 +1,8 @@
 //! The way from many requests to the one writer, and back.
 //!
-//! Invariants: the queue is bounded, in requests and in events, and a full one refuses at once; a result is given only after the commit is on
-//! disk; new rows are announced to the live tail only then. Requests that wait together are committed together.
+//! Invariants: the queue is bounded, in requests and in events, and a full one refuses at once; a result is given only
+//! after the commit is on disk; new rows are announced to the live tail only then. Requests that wait together are
+//! committed together.
 
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;

@@ -3,15 +3,10 @@
 use super::facts::{Change, Numbers, number};
 use super::format::{count, percent};
 use super::state::tool_path;
+use crate::answer::chance;
 use crate::answer::table::Table;
 
-/// Fewer events than this say nothing.
-const LEAST: f64 = 20.0;
-/// How many standard deviations a change must be: by chance it is one of 15,000.
-const LEAST_SIGNIFICANCE: f64 = 4.0;
-/// A change of use by less than this is none.
-const LEAST_GROWTH: f64 = 0.15;
-/// Of each sort.
+/// How many changed rates are told, and how many changed counts.
 const MOST: usize = 3;
 
 /// A row that changed.
@@ -74,7 +69,7 @@ pub(crate) fn most(numbers: Numbers<'_>) -> Vec<Changed> {
         let Some(table) = numbers.table(watched.table) else { continue };
         for row in 0..table.rows.len() {
             rates.extend(watched.rate(table, row));
-            uses.extend(watched.calls(table, row));
+            uses.extend(watched.calls(table, row, numbers.elapsed));
         }
     }
     for some in [&mut rates, &mut uses] {
@@ -89,7 +84,7 @@ impl Watched {
     fn rate(&self, table: &Table, row: usize) -> Option<Changed> {
         let (calls, calls_before) = pair(table, row, "calls")?;
         let (failures, failures_before) = pair(table, row, self.failures?)?;
-        let significance = of_shares((failures, calls), (failures_before, calls_before))?;
+        let significance = chance::of_shares((failures, calls), (failures_before, calls_before))?;
         let says = format!(
             "{}: {} of the calls instead of {}",
             if significance > 0.0 { "fails more often" } else { "fails less often" },
@@ -99,16 +94,16 @@ impl Watched {
         self.changed(table, row, "failure_rate", says, significance.abs())
     }
 
-    fn calls(&self, table: &Table, row: usize) -> Option<Changed> {
+    fn calls(&self, table: &Table, row: usize, elapsed: f64) -> Option<Changed> {
         let (now, before) = pair(table, row, "calls")?;
-        let growth = of_counts(now, before)?;
+        let growth = growth(now, before, elapsed)?;
         let says = format!(
             "is used {}: {} calls instead of {}",
-            if now > before { "more" } else { "less" },
+            if growth > 0.0 { "more" } else { "less" },
             count(now as u64).text,
             count(before as u64).text,
         );
-        self.changed(table, row, "calls", says, growth)
+        self.changed(table, row, "calls", says, growth.abs())
     }
 
     fn changed(&self, table: &Table, row: usize, column: &str, says: String, weight: f64) -> Option<Changed> {
@@ -134,22 +129,11 @@ fn pair(table: &Table, row: usize, column: &str) -> Option<(f64, f64)> {
     Some((number(&table.rows[row][at])?, number(table.before(row, at)?)?))
 }
 
-/// How many standard deviations two shares are apart (the two-proportion z-test), if it is a lot.
-fn of_shares((part, whole): (f64, f64), (part_before, whole_before): (f64, f64)) -> Option<f64> {
-    if whole < LEAST || whole_before < LEAST {
-        return None;
-    }
-    let pooled = (part + part_before) / (whole + whole_before);
-    let deviation = (pooled * (1.0 - pooled) * (1.0 / whole + 1.0 / whole_before)).sqrt();
-    let apart = (part / whole - part_before / whole_before) / deviation;
-    (apart.abs() >= LEAST_SIGNIFICANCE).then_some(apart)
-}
-
-/// How much more or less there is, as the logarithm of the ratio, if it is a lot and not by chance.
-fn of_counts(now: f64, before: f64) -> Option<f64> {
-    let apart = (now - before).abs() / (now + before).sqrt();
-    let growth = ((now + 1.0) / (before + 1.0)).ln().abs();
-    (now + before >= LEAST && apart >= LEAST_SIGNIFICANCE && growth >= LEAST_GROWTH).then_some(growth)
+/// How much the use grew or shrank, where only a share of the days has `elapsed`: what today still brings is not missing.
+fn growth(now: f64, before: f64, elapsed: f64) -> Option<f64> {
+    let growth = chance::of_counts(now, before)?;
+    let is_less_already = || chance::of_counts(now, before * elapsed).is_some_and(|growth| growth < 0.0);
+    (growth > 0.0 || is_less_already()).then_some(growth)
 }
 
 #[cfg(test)]
@@ -157,19 +141,12 @@ mod tests {
     use super::*;
 
     #[test]
-    fn chance_is_no_change() {
-        assert_eq!(of_shares((5.0, 100.0), (4.0, 100.0)), None);
-        assert_eq!(of_shares((19.0, 19.0), (0.0, 100.0)), None, "too few");
-        assert!(of_shares((300.0, 1000.0), (200.0, 1000.0)).is_some_and(|apart| apart > 4.0));
-        assert!(of_shares((0.0, 1000.0), (100.0, 1000.0)).is_some_and(|apart| apart < -4.0));
-        assert_eq!(of_shares((0.0, 100.0), (0.0, 100.0)), None);
-    }
-
-    #[test]
-    fn a_little_more_of_much_is_no_change() {
-        assert_eq!(of_counts(1_010_000.0, 1_000_000.0), None);
-        assert_eq!(of_counts(12.0, 9.0), None);
-        assert!(of_counts(0.0, 100.0).is_some());
-        assert!(of_counts(200.0, 100.0) > of_counts(150.0, 100.0));
+    fn a_day_that_has_just_begun_is_no_decline() {
+        let six_of_seven = 6.0 / 7.0;
+        assert!(growth(6_000.0, 7_000.0, 1.0).is_some_and(|growth| growth < 0.0));
+        assert_eq!(growth(6_000.0, 7_000.0, six_of_seven), None);
+        assert!(growth(3_000.0, 7_000.0, six_of_seven).is_some_and(|growth| growth < 0.0));
+        assert!(growth(9_000.0, 7_000.0, six_of_seven).is_some_and(|growth| growth > 0.0));
+        assert_eq!(growth(0.0, 7_000.0, 0.0), None, "today alone");
     }
 }

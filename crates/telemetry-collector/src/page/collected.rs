@@ -4,7 +4,7 @@ use askama::Template;
 
 use super::layout::Layout;
 use super::state::State;
-use crate::catalogue::{CatalogueDoc, FieldDoc, KindDoc};
+use crate::catalogue::{CatalogueDoc, EventDoc, FieldDoc, KindDoc, title};
 
 /// The data dictionary.
 #[derive(Debug, Template)]
@@ -62,11 +62,8 @@ impl Collected {
 
 impl Tool {
     fn new(at: usize, tool: &CatalogueDoc) -> Self {
-        let event = |(number, event): (usize, &crate::catalogue::EventDoc)| {
-            let name = match &event.action {
-                Some(action) => format!("{} {action}", event.event),
-                None => event.event.clone(),
-            };
+        let event = |(number, event): (usize, &EventDoc)| {
+            let name = title(event);
             Event {
                 id: format!("event-{at}-{number}"),
                 about: event.about.clone(),

@@ -34,8 +34,8 @@ pub(crate) struct Change {
 pub(crate) struct Numbers<'a> {
     pub(crate) asked: &'a Asked,
     pub(crate) tables: &'a [Table],
-    /// Whether the last day is not over yet.
-    pub(crate) is_open: bool,
+    /// The share of the range's days that are over.
+    pub(crate) elapsed: f64,
 }
 
 impl<'a> Numbers<'a> {
@@ -55,8 +55,7 @@ impl<'a> Numbers<'a> {
             path: path.to_owned(),
             exact: exact(datum),
             shown: shown(table, 0, at),
-            // A day that is not over is not compared with one that was.
-            change: Change::of(table, 0, at).filter(|_| !(self.is_open && column == "day")),
+            change: Change::of(table, 0, at),
         })
     }
 

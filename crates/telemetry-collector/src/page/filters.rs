@@ -29,9 +29,8 @@ const MENUS: [(&str, &str); 7] = [
 /// What a page can be asked for, and why not for more.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Reach {
-    pub(crate) has_days: bool,
-    /// `None` when it compares in any case.
-    pub(crate) compares: Option<bool>,
+    /// It does so in any case.
+    pub(crate) always_compares: bool,
     pub(crate) serves: &'static [Key],
     /// The end of a sentence.
     pub(crate) limit: &'static str,
@@ -45,7 +44,6 @@ pub(crate) struct FilterForm {
     from: String,
     to: String,
     presets: Vec<Preset>,
-    has_days: bool,
     is_compared: bool,
     can_compare: bool,
     menus: Vec<Menu>,
@@ -117,20 +115,16 @@ impl FilterForm {
         for (filter, values) in state.filters.iter().filter(|(filter, _)| !has_menu(filter)) {
             kept.extend(values.iter().map(|value| (filter.name, value.clone())));
         }
-        if state.compare && reach.compares != Some(true) {
+        if state.compare && reach.always_compares {
             kept.push(("compare", "previous".to_owned()));
-        }
-        if state.has_days && !reach.has_days {
-            kept.extend([("from", show(state.range.from)), ("to", show(state.range.to))]);
         }
         Self {
             action: path.to_owned(),
             from: show(state.range.from),
             to: show(state.range.to),
             presets: PRESETS.map(preset).into(),
-            has_days: reach.has_days,
-            is_compared: state.compare || reach.compares.is_none(),
-            can_compare: reach.compares == Some(true),
+            is_compared: state.compare || reach.always_compares,
+            can_compare: !reach.always_compares,
             chips: chips(path, state, reach),
             reason: reason(&menus, reach),
             kept,
@@ -177,19 +171,14 @@ fn chips(path: &str, state: &State, reach: Reach) -> Vec<Chip> {
 
 /// Why some controls are greyed out; empty when none is.
 fn reason(menus: &[Menu], reach: Reach) -> String {
-    let mut off: Vec<String> =
+    let off: Vec<String> =
         menus.iter().filter(|menu| !menu.is_served).map(|menu| menu.label.to_lowercase()).collect();
     let mut says = String::new();
-    if !reach.has_days {
-        off.insert(0, "days".to_owned());
-    }
     if !off.is_empty() {
         says = format!("Not here: {}, because {}.", off.join(", "), reach.limit);
     }
-    match reach.compares {
-        None => says.push_str(" The days before are always compared here."),
-        Some(false) => says.push_str(" There is nothing to compare here."),
-        Some(true) => {}
+    if reach.always_compares {
+        says.push_str(" The days before are always compared here.");
     }
     says.trim_start().to_owned()
 }

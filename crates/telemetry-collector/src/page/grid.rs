@@ -6,6 +6,7 @@ use super::facts::{Change, Numbers, exact, number, shown};
 use super::format::{Shown, count};
 use super::state::tool_path;
 use super::views::Section;
+use super::words::{self, Words};
 use crate::answer::datum::{Datum, Form};
 use crate::answer::table::{Column, Table};
 
@@ -46,6 +47,8 @@ struct Cell {
     /// A name that a user or a client chose.
     is_name: bool,
     is_unknown: bool,
+    /// What a code means.
+    words: Option<Words>,
     href: Option<String>,
     change: Option<Change>,
     gauge: Option<Gauge>,
@@ -123,6 +126,10 @@ impl Cell {
             shown: shown(table, row, at),
             is_name: is_text,
             is_unknown: matches!(datum, Datum::Null) || column.form == Form::Text && !is_text,
+            words: match datum {
+                Datum::Text(code) => words::of(column.name, code),
+                _ => None,
+            },
             href: match datum {
                 Datum::Text(name) if is_text && column.name == "tool_name" => Some(link(&tool_path(name))),
                 _ => None,
@@ -178,6 +185,7 @@ pub(crate) fn label(column: &Column) -> String {
         "model_provider" => "Provider",
         "agent_name" => "Agent",
         "days_to_half" => "Days to 50 %",
+        "last_day_share" => "Share, last whole day",
         "date" => "Day (UTC)",
         "installs" => "Installs",
         "command" => "Commands",
@@ -185,7 +193,9 @@ pub(crate) fn label(column: &Column) -> String {
         "tool" => "Tool calls",
         "token" => "Model calls",
         "range" => "Whole range",
-        "n" => "Records",
+        "n" => "How many",
+        "fate" => "What became of it",
+        "code" => "Why",
         "week" if column.form == Form::Date => "Week of",
         "week" => "Last 7 days",
         "month" => "Last 30 days",
@@ -196,6 +206,12 @@ pub(crate) fn label(column: &Column) -> String {
         "sessions_never_ended" => "Never ended",
         "cost" => "Cost (est.)",
         "total_ms" => "Total time",
+        "what" => "Of",
+        "before_calls" => "Calls before",
+        "before_failure_rate" => "Failure rate before",
+        "before_p95_ms" => "p95 before",
+        "failure_verdict" => "Failures",
+        "duration_verdict" => "Durations",
         _ => "",
     };
     if !text.is_empty() {

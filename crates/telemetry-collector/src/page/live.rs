@@ -1,17 +1,12 @@
 //! The newest events, exactly as they were stored; a script adds those that arrive.
 
-use std::sync::Arc;
-
 use askama::Template;
 use serde_json::Value;
 
-use super::filters::{FilterForm, Reach};
 use super::format::{Shown, moment, moment_seen};
 use super::layout::Layout;
 use super::state::State;
 use crate::store::{EventRow, UnixMs};
-
-pub(crate) use super::filters::values as filter_values;
 
 /// How many events the page starts with.
 pub(crate) const LIVE_EVENTS: u32 = 50;
@@ -23,7 +18,6 @@ const ORIGIN: [&str; 8] = ["user_uuid", "version", "os", "arch", "os_language", 
 #[template(path = "live.html")]
 pub(crate) struct Live {
     pub(crate) layout: Layout,
-    form: FilterForm,
     events: Vec<Event>,
     /// The script continues after it.
     last_row: i64,
@@ -42,16 +36,10 @@ struct Event {
 }
 
 impl Live {
-    pub(crate) fn new(newest: &[EventRow], state: &State, values: &[Vec<Arc<str>>], now_ms: UnixMs) -> Self {
-        let reach = Reach {
-            has_days: false,
-            compares: Some(false),
-            serves: &[],
-            limit: "every event is shown as it arrives",
-        };
+    /// The newest events, oldest first; days and filters of the state are kept for the other pages.
+    pub(crate) fn new(newest: &[EventRow], state: &State, now_ms: UnixMs) -> Self {
         Self {
             layout: Layout::of("live", "/live", state).with_live(),
-            form: FilterForm::new("/live", state, reach, values, now_ms),
             events: newest.iter().rev().map(|event| Event::new(event, now_ms)).collect(),
             last_row: newest.last().map_or(0, |event| event.row),
             made_at: moment(now_ms),

@@ -12,8 +12,9 @@ use super::layout::Layout;
 use super::plot::Plot;
 use super::state::{Asked, State, tool_path};
 use super::strip::Strip;
+use super::verdict::{self, Told};
 use super::views::{PageSpec, Section};
-use crate::answer::range::{Range, show};
+use crate::answer::range::show;
 use crate::answer::table::Table;
 use crate::answer::{FILTERS, Scope};
 use crate::catalogue::TRACK_PATH;
@@ -27,8 +28,8 @@ pub(crate) struct Request {
     pub(crate) state: State,
     /// The one tool that the page is about.
     pub(crate) tool: Option<String>,
-    /// The name under which the collector was asked.
-    pub(crate) host: String,
+    /// Where the collector was asked, as in `https://HOST`.
+    pub(crate) origin: String,
     pub(crate) now_ms: UnixMs,
 }
 
@@ -58,7 +59,7 @@ pub(crate) struct Sheet {
     cards: Vec<Card>,
     strips: Vec<Strip>,
     changes: Option<Changes>,
-    suggestion: Option<Suggestion>,
+    verdicts: Vec<Told>,
     parts: Vec<Part>,
     longer: String,
     unfiltered: Option<String>,
@@ -70,14 +71,6 @@ struct Changes {
     before: String,
     /// With the address of the page that has more of it.
     all: Vec<(Changed, String)>,
-}
-
-/// An address that is worth a look.
-#[derive(Debug)]
-struct Suggestion {
-    href: String,
-    newer: String,
-    older: String,
 }
 
 /// A section with what it shows.
@@ -95,7 +88,7 @@ impl Request {
     /// Asks a store; no more than what is shown.
     pub(crate) fn ask(&self, view: &mut dyn View) -> Result<Found, StoreError> {
         let asked = self.asked();
-        let scope: Scope = asked.scope();
+        let scope: Scope = asked.scope(day_of(self.now_ms));
         Ok(Found {
             tables: asked.spec.answer(view, &scope, asked.compare)?,
             values: super::filters::values(view)?,
@@ -124,19 +117,14 @@ impl Sheet {
     pub(crate) fn new(request: Request, found: &Found) -> Self {
         let asked = request.asked();
         let (spec, path) = (request.spec, request.path());
-        let is_open = request.state.range.contains(day_of(request.now_ms));
-        let numbers = Numbers { asked: &asked, tables: &found.tables, is_open };
-        let reach = Reach {
-            has_days: true,
-            compares: (!spec.always_compares).then_some(true),
-            serves: spec.spec.serves,
-            limit: spec.spec.limit,
-        };
-        let Request { state, tool, host, now_ms, .. } = request;
+        let today = day_of(request.now_ms);
+        let elapsed = request.state.range.elapsed(today);
+        let numbers = Numbers { asked: &asked, tables: &found.tables, elapsed };
+        let reach =
+            Reach { always_compares: spec.always_compares, serves: spec.spec.serves, limit: spec.spec.limit };
+        let Request { state, tool, origin, now_ms, .. } = request;
         let layout = Layout::of(spec.view, &path, &state).with_charts();
-        let today = day_of(now_ms);
         let range = state.range;
-        let longer = Range { from: range.to - (2 * range.len()).clamp(90, 1_000), to: range.to };
         Self {
             form: FilterForm::new(&path, &state, reach, &found.values, now_ms),
             title: spec.title,
@@ -147,20 +135,20 @@ impl Sheet {
             } else {
                 format!("{} to {}", show(range.from), show(range.to))
             },
-            covers_today: is_open,
+            covers_today: range.contains(today),
             is_compared: asked.compare,
-            endpoint: format!("http://{host}{TRACK_PATH}"),
+            endpoint: format!("{origin}{TRACK_PATH}"),
             is_untouched: found.is_untouched,
             cards: spec.cards.iter().filter_map(|card| Card::new(card, numbers)).collect(),
             strips: spec.strips.iter().filter_map(|strip| Strip::new(strip, numbers)).collect(),
             changes: spec.always_compares.then(|| Changes::new(numbers, &state)),
-            suggestion: Suggestion::new(numbers, &state, &path),
+            verdicts: verdict::told(numbers, &state, &path),
             parts: spec
                 .sections
                 .iter()
                 .filter_map(|section| Part::new(section, numbers, &state, today))
                 .collect(),
-            longer: state.over(longer).link(&path),
+            longer: state.over(range.longer()).link(&path),
             unfiltered: (!state.filters.is_empty()).then(|| state.unfiltered().link(&path)),
             layout,
         }
@@ -179,25 +167,6 @@ impl Changes {
             before: format!("{} to {}", show(before.from), show(before.to)),
             all: changes::most(numbers).into_iter().map(with_link).collect(),
         }
-    }
-}
-
-impl Suggestion {
-    /// Two versions side by side, where versions can be compared and none was chosen.
-    fn new(numbers: Numbers<'_>, state: &State, path: &str) -> Option<Self> {
-        let filter = FILTERS.iter().find(|filter| filter.key == Key::Version)?;
-        numbers.asked.spec.table("compared")?;
-        if numbers.asked.filters_by(Key::Version) {
-            return None;
-        }
-        let versions = numbers.table("versions")?;
-        let (name, first) = (versions.spec.column("version")?, versions.spec.column("first_day")?);
-        let mut used: Vec<_> = versions.rows.iter().take(6).collect();
-        // The newest of those that are used most.
-        used.sort_by_key(|row| std::cmp::Reverse(row[first].text()));
-        let [newer, older] = [used.first()?, used.get(1)?].map(|row| row[name].text());
-        let href = state.with(filter, vec![newer.clone(), older.clone()]).link(path);
-        Some(Self { href, newer, older })
     }
 }
 

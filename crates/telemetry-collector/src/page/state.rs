@@ -5,6 +5,7 @@
 
 use crate::answer::range::{Range, show};
 use crate::answer::{FilterSpec, Scope, ViewSpec};
+use crate::store::Day;
 use crate::store::question::{Filters, Key};
 
 /// The state of a page.
@@ -70,11 +71,11 @@ impl Asked {
         Self { compare: true, ..self }
     }
 
-    pub(crate) fn scope(&self) -> Scope {
+    pub(crate) fn scope(&self, today: Day) -> Scope {
         let filters = self.filters.iter();
         let filters =
             filters.fold(Filters::default(), |all, (filter, values)| all.with(filter.key, values.clone()));
-        Scope { range: self.range, filters }
+        Scope { range: self.range, filters, today }
     }
 
     /// Whether a filter is applied.

@@ -128,7 +128,7 @@ const OVERVIEW: PageSpec = PageSpec {
     always_compares: true,
     cards: &[
         card("Active installs", "installs.month", "in 30 days")
-            .with(&[("7 days", "installs.week"), ("last day", "installs.day")])
+            .with(&[("7 days", "installs.week"), ("last whole day", "installs.day")])
             .over_time("days.installs")
             .saying(APPEAR),
         card("Sessions", "sessions.started", "started")
@@ -356,11 +356,11 @@ const ADOPTION: PageSpec = PageSpec {
     view: "adoption",
     path: "/adoption",
     title: "Adoption",
-    lead: "Which versions, platforms and languages are in use, and how fast a release spreads.",
+    lead: "Which versions, platforms and languages are in use, how fast a release spreads, and whether it is worse.",
     spec: &adoption::VIEW,
     always_compares: false,
     cards: &[
-        card("Last day", "totals.day", "installs").over_time("active.day"),
+        card("Last whole day", "totals.day", "installs").over_time("active.day"),
         card("Last 7 days", "totals.week", "installs").over_time("active.week"),
         card("Last 30 days", "totals.month", "installs").over_time("active.month"),
         card("New", "totals.new", "installs in the range").over_time("active.new").saying(APPEAR),
@@ -368,6 +368,23 @@ const ADOPTION: PageSpec = PageSpec {
     ],
     strips: &[],
     sections: &[
+        section("verdict_measures", "The newest version and the one before it")
+            .of(&[
+                "what",
+                "source",
+                "version",
+                "before",
+                "calls",
+                "before_calls",
+                "failure_rate",
+                "before_failure_rate",
+                "failure_verdict",
+                "p95_ms",
+                "before_p95_ms",
+                "duration_verdict",
+            ])
+            .if_empty("There are no two versions to compare.")
+            .wide(),
         section("compared", "Versions side by side")
             .of(&[
                 "version",
@@ -393,7 +410,7 @@ const ADOPTION: PageSpec = PageSpec {
             columns: &[("share", "")],
         }]),
         section("versions", "Versions")
-            .saying("Days to 50 %: from a version's first day until half of the day's installs had it.")
+            .saying("Days to 50 %: from a version's first day until half of the day's installs had it. The last whole day is the last one of the range that is over.")
             .with_bars("installs", "")
             .wide(),
         section("active", "Active installs")
@@ -471,10 +488,11 @@ const HEALTH: PageSpec = PageSpec {
         ]),
         section("rejected", "Why records were refused")
             .with_bars("records", "records")
+            .saying("The code beside a reason is what the client was told.")
             .if_empty("No record was refused in this range.")
             .wide(),
         section("arrivals", "Everything that was counted")
-            .saying("Rows with the fate rejected, rejected_property, dropped or dropped_property name the versions that send what is not taken.")
+            .saying("What was refused or left out is told with the version that sent it; the codes are those of the answer.")
             .with_bars("n", "")
             .wide(),
     ],

@@ -1,7 +1,7 @@
 //! The one form in which a request is refused: `{"error":{"code","message","request_id"}}`.
 //!
-//! `code` is for programs and stable; `message` is for people and holds nothing of a request's content and nothing
-//! of an inner error's text. What went wrong inside goes to stderr with the same request id.
+//! `code` is for programs and stable; `message` is for people. It holds nothing of an inner error's text, and of a
+//! request at most the name of a query parameter. What went wrong inside goes to stderr with the same request id.
 
 use std::time::Duration;
 
@@ -11,6 +11,7 @@ use serde_json::json;
 use uuid::Uuid;
 
 use crate::answer::range::BadRange;
+use crate::api::REFUSALS;
 use crate::report;
 use crate::store::StoreError;
 
@@ -27,6 +28,7 @@ pub(crate) struct ApiError {
 
 impl ApiError {
     pub(crate) fn new(status: StatusCode, code: &'static str, message: impl Into<String>) -> Self {
+        debug_assert!(is_told_of(status, code), "{status} {code} is not in the description of the interface");
         Self { status, code, message: message.into(), retry_after: None, close: false, cause: None }
     }
 
@@ -83,6 +85,11 @@ impl ApiError {
         self.close = true;
         self
     }
+}
+
+fn is_told_of(status: StatusCode, code: &str) -> bool {
+    let told = REFUSALS.iter().find(|(told, ..)| *told == status.as_u16());
+    told.is_some_and(|(_, codes, _)| codes.split(", ").any(|told| told.trim_matches('`') == code))
 }
 
 impl From<BadRange> for ApiError {

@@ -1,15 +1,15 @@
-//! The pages: `GET /`, `/commands`, `/tools`, `/tools/NAME` and so on, `/live`, `/collected`.
+//! The pages: `GET /`, `/commands`, `/tools`, `/tools/NAME` and so on, `/live`, `/collected`; and where none is.
 
 use askama::Template;
 use axum::extract::{Path, State};
-use axum::http::{HeaderMap, header};
+use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{Html, IntoResponse, Response};
 
-use super::access::Visitor;
+use super::access::{Visitor, is_for_a_person};
 use super::error::ApiError;
 use super::query::Params;
 use crate::app::App;
-use crate::page::{self, Collected, LIVE_EVENTS, Live, PageSpec, Problem, Request, Sheet, TOOL};
+use crate::page::{Collected, LIVE_EVENTS, Live, PageSpec, Problem, Request, Sheet, TOOL};
 use crate::store::Page;
 
 type Given = Result<Params, ApiError>;
@@ -39,10 +39,8 @@ pub(crate) async fn live(State(app): State<App>, visitor: Visitor, params: Given
     let page = async {
         let (now_ms, params) = (app.now_ms(), params?);
         let state = params.state("live", now_ms)?;
-        let read = app
-            .read(|view| Ok((view.events(Page::Last { limit: LIVE_EVENTS })?, page::filter_values(view)?)));
-        let (newest, values) = read.await?;
-        let mut page = Live::new(&newest, &state, &values, now_ms);
+        let newest = app.read(|view| view.events(Page::Last { limit: LIVE_EVENTS })).await?;
+        let mut page = Live::new(&newest, &state, now_ms);
         page.layout.can_log_out = visitor.can_log_out();
         rendered(&page)
     };
@@ -68,9 +66,10 @@ async fn sheet(
 ) -> Result<Html<String>, ApiError> {
     // Let in by the guard, so it is one of our names.
     let host = headers.get(header::HOST).and_then(|host| host.to_str().ok()).unwrap_or_default();
+    let scheme = if app.doors.may_be_tls(host) { "https" } else { "http" };
     let now_ms = app.now_ms();
     let state = params?.state(spec.view, now_ms)?;
-    let request = Request { spec, state, tool, host: host.to_owned(), now_ms };
+    let request = Request { spec, state, tool, origin: format!("{scheme}://{host}"), now_ms };
     let asked = request.clone();
     let found = app.read(move |view| asked.ask(view)).await?;
     let mut page = Sheet::new(request, &found);
@@ -88,7 +87,33 @@ fn for_people(page: Result<Html<String>, ApiError>) -> Response {
         Ok(page) => return page.into_response(),
         Err(error) => error,
     };
-    match Problem::new(error.message()).render() {
+    let page = Problem::refused(error.message()).render();
+    shown(error, page)
+}
+
+/// Any other path.
+pub(crate) async fn nothing_here(headers: HeaderMap) -> Response {
+    let error = ApiError::new(StatusCode::NOT_FOUND, "not_found", "there is nothing at this path");
+    nowhere(&headers, error, "Nothing is at this address. It may be mistyped, or that of another collector.")
+}
+
+/// A path that something is sent to, opened like a page, or the other way round.
+pub(crate) async fn other_method(headers: HeaderMap) -> Response {
+    let message = "this path takes another method";
+    let error = ApiError::new(StatusCode::METHOD_NOT_ALLOWED, "method_not_allowed", message);
+    nowhere(&headers, error, "Something is sent to this address; there is nothing to look at.")
+}
+
+/// A page for people, the usual refusal for programs.
+fn nowhere(headers: &HeaderMap, error: ApiError, told: &str) -> Response {
+    match is_for_a_person(headers) {
+        true => shown(error, Problem::nothing_here(told).render()),
+        false => error.into_response(),
+    }
+}
+
+fn shown(error: ApiError, page: askama::Result<String>) -> Response {
+    match page {
         Ok(page) => error.into_page(page),
         Err(_) => error.into_response(),
     }

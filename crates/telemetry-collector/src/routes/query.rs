@@ -1,4 +1,7 @@
 //! Query parameters: each known, each once unless it is a filter; anything else is refused with a reason.
+//!
+//! A parameter that is not known is named, cut short and with nothing in it that is more than text. The fields of a form
+//! are not: what stands at the place of a name there may be a secret.
 
 use axum::extract::{FromRequestParts, Query};
 use axum::http::request::Parts;
@@ -7,16 +10,29 @@ use super::error::ApiError;
 use super::format::Format;
 use crate::answer::range::Range;
 use crate::answer::table::TableSpec;
-use crate::answer::{FILTERS, FilterSpec, Scope, VIEWS, ViewSpec};
+use crate::answer::{FILTERS, FilterSpec, Scope, ViewSpec};
 use crate::page::State;
-use crate::store::UnixMs;
-use crate::store::question::Filters;
+use crate::store::question::{Filters, Key};
+use crate::store::{UnixMs, day_of};
 
 /// More values than this do not fit a question that anybody has.
 const MOST_VALUES: usize = 100;
 
+/// Of a name that is not known, as many characters are repeated.
+const MOST_NAMED: usize = 40;
+
 /// The parameters of a request.
-pub(crate) struct Params(Vec<(String, String)>);
+pub(crate) struct Params {
+    pairs: Vec<(String, String)>,
+    origin: Origin,
+}
+
+/// Where parameters stood.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Origin {
+    Query,
+    Form,
+}
 
 impl<S: Send + Sync> FromRequestParts<S> for Params {
     type Rejection = ApiError;
@@ -25,30 +41,40 @@ impl<S: Send + Sync> FromRequestParts<S> for Params {
         let Query(pairs) = Query::try_from_uri(&parts.uri).map_err(|_| {
             ApiError::bad_query("the query cannot be read: it must be name=value pairs in UTF-8")
         })?;
-        Ok(Self(pairs))
+        Ok(Self { pairs, origin: Origin::Query })
     }
 }
 
 impl Params {
     /// The fields of a form, as its browser sends them.
     pub(super) fn of_form(body: &[u8]) -> Self {
-        Self(form_urlencoded::parse(body).into_owned().collect())
+        Self { pairs: form_urlencoded::parse(body).into_owned().collect(), origin: Origin::Form }
     }
 
-    /// The values of `names`, in their order.
+    /// The values of `names`, in their order; there are no filters.
     ///
-    /// `what` is the path's own name, for the person who gave a filter that it does not take.
+    /// `what` is the path's own name, for the person who gave something that it does not take.
     pub(super) fn take<const N: usize>(
         self,
         what: &str,
         names: [&str; N],
     ) -> Result<[Option<String>; N], ApiError> {
+        self.take_beside(what, names, &[])
+    }
+
+    /// The same beside filters that were taken already.
+    fn take_beside<const N: usize>(
+        self,
+        what: &str,
+        names: [&str; N],
+        taken: &[Key],
+    ) -> Result<[Option<String>; N], ApiError> {
         let mut values = [const { None }; N];
-        for (name, value) in self.0 {
+        for (name, value) in self.pairs {
             let Some(index) = names.iter().position(|known| *known == name) else {
                 return Err(match FILTERS.iter().find(|filter| filter.name == name) {
                     Some(filter) => ApiError::unservable(what, filter.name, "it takes no filters"),
-                    None => unknown(what, &names),
+                    None => unknown((&name, self.origin), what, &names, taken),
                 });
             };
             if values[index].replace(value).is_some() {
@@ -63,7 +89,7 @@ impl Params {
         let mut filters = Chosen::new();
         let mut rest = Vec::new();
         let mut count = 0;
-        for (name, value) in self.0 {
+        for (name, value) in self.pairs {
             let Some(filter) = FILTERS.iter().find(|filter| filter.name == name) else {
                 rest.push((name, value));
                 continue;
@@ -81,13 +107,13 @@ impl Params {
                 None => filters.push((filter, vec![value])),
             }
         }
-        Ok((filters, Self(rest)))
+        Ok((filters, Self { pairs: rest, ..self }))
     }
 
     /// The state of a page. A form sends what was left empty, too.
     pub(super) fn state(self, page: &str, now_ms: UnixMs) -> Result<State, ApiError> {
         let (filters, rest) = self.filters()?;
-        let given = rest.take(page, ["from", "to", "compare"])?;
+        let given = rest.take_beside(page, ["from", "to", "compare"], &FILTERS.map(|filter| filter.key))?;
         let [from, to, compare] = given.map(|text| text.filter(|text| !text.is_empty()));
         Ok(State {
             range: Range::parse(from.as_deref(), to.as_deref(), now_ms)?,
@@ -104,7 +130,7 @@ impl Params {
             return Err(ApiError::unservable(view.name, filter.name, view.limit));
         }
         let [from, to, compare, format, table] =
-            rest.take(view.name, ["from", "to", "compare", "format", "table"])?;
+            rest.take_beside(view.name, ["from", "to", "compare", "format", "table"], view.serves)?;
         let compare = compares(compare.as_deref())?;
         let format = Format::parse(format.as_deref())?;
         Ok(Asked {
@@ -113,6 +139,7 @@ impl Params {
                 filters: filters
                     .iter()
                     .fold(Filters::default(), |all, (filter, values)| all.with(filter.key, values.clone())),
+                today: day_of(now_ms),
             },
             shown_filters: filters.into_iter().map(|(filter, values)| (filter.name, values)).collect(),
             compare,
@@ -159,12 +186,21 @@ fn table_of(view: &ViewSpec, name: Option<&str>, format: Format) -> Result<&'sta
     }
 }
 
-fn unknown(what: &str, names: &[&str]) -> ApiError {
-    let filters = VIEWS.iter().find(|view| view.name == what).map_or(&[][..], |view| view.serves);
+fn unknown((name, origin): (&str, Origin), what: &str, names: &[&str], filters: &[Key]) -> ApiError {
     let filters = FILTERS.iter().filter(|filter| filters.contains(&filter.key)).map(|filter| filter.name);
     let names: Vec<&str> = names.iter().copied().chain(filters).collect();
     let names = if names.is_empty() { "none".to_owned() } else { names.join(", ") };
-    ApiError::bad_query(format!("a parameter is not known here; {what} takes {names}"))
+    ApiError::bad_query(match origin {
+        Origin::Query => format!("{what} takes no parameter {}; it takes {names}", shortened(name)),
+        Origin::Form => format!("{what} takes no other fields than {names}"),
+    })
+}
+
+/// A name in quotes, so that whoever wrote it knows it again, and nobody is hurt by it.
+fn shortened(name: &str) -> String {
+    let shown: String = name.chars().take(MOST_NAMED).flat_map(char::escape_default).collect();
+    let end = if name.chars().nth(MOST_NAMED).is_some() { "…" } else { "" };
+    format!("\"{shown}{end}\"")
 }
 
 fn twice(name: &str) -> ApiError {

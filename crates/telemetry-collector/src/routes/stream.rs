@@ -4,7 +4,8 @@
 //! Each event is `event: record` with the row as its id and the same JSON as in `/api/v1/events`.
 //! `after` or `Last-Event-ID` replays up to [`REPLAY`] stored rows first, so a reconnect misses nothing.
 //! A browser's tail ends with its session: with the first event that it may not see any more.
-//! A reader that is too slow, or was away for longer, gets `event: gap` with the number it missed; it never makes ingest wait.
+//! A reader that is too slow, or was away for longer, gets `event: gap` with the number it missed.
+//! It never makes ingest wait.
 
 use std::convert::Infallible;
 use std::sync::Arc;

@@ -114,7 +114,7 @@ fn every_view_is_quiet_light_and_right() {
 #[test]
 fn every_view_is_accessible() {
     let Some(tools) = Tools::find() else { return };
-    assert_eq!(tools.look("accessible", &Seeded::start().config()), 44);
+    assert_eq!(tools.look("accessible", &Seeded::start().config()), 48);
 }
 
 #[test]

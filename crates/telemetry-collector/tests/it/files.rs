@@ -4,7 +4,9 @@ use std::path::Path;
 use std::process::{Output, Stdio};
 
 use serde_json::{Value, json};
+use telemetry_collector::IngestAccess;
 
+use crate::access::secret_file;
 use crate::crash::now;
 use crate::harness::{Collector, command, envelope, get, tool};
 use crate::process::{Process, program};
@@ -107,6 +109,27 @@ fn files_that_cannot_be_read_and_collectors_that_are_not_there_are_named() {
     let (code, _, stderr) = texts(&run(&["ingest", &file, "--to", "http://127.0.0.1:1"]));
     assert_eq!(code, 1);
     assert!(stderr.contains("127.0.0.1:1") && stderr.contains("does a collector listen there"), "{stderr}");
+}
+
+#[test]
+fn a_refusal_is_told_in_its_own_words_with_the_way_out() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = lines(folder.path());
+    let keys = secret_file(folder.path(), "0123456789abcdef");
+    let collector =
+        Collector::with(|settings| settings.access.ingest = IngestAccess::from_file(&keys).unwrap());
+    let (code, _, stderr) = texts(&run(&["ingest", &file, "--to", &collector.url("")]));
+    assert_eq!(code, 1);
+    insta::assert_snapshot!(stderr.replace(&collector.url(""), "URL"), @"
+    error: URL/events/v1/track: status 401: unauthorized: a key is needed as x-api-key
+      give a file with the key as --key-file
+    ");
+    let (code, _, stderr) = texts(&run(&["seed", "--to", &collector.url("/elsewhere"), "--days", "1"]));
+    assert_eq!(code, 1);
+    insta::assert_snapshot!(stderr.replace(&collector.url(""), "URL"), @"
+    error: URL/elsewhere/events/v1/track: status 404: not_found: there is nothing at this path
+      is this the address of a collector, and one of its own names?
+    ");
 }
 
 #[test]

@@ -89,6 +89,13 @@ impl Collector {
         get(&self.url(path))
     }
 
+    /// Asks the way a browser does when somebody types an address.
+    pub(crate) fn visit(&self, path: &str) -> Reply {
+        let request =
+            agent().get(self.url(path)).header("accept", "text/html,application/xhtml+xml,*/*;q=0.8");
+        reply(request.call().unwrap())
+    }
+
     /// Sends records the way a client does.
     pub(crate) fn send(&self, records: impl IntoIterator<Item = Value>) -> Reply {
         self.post(&envelope(records).to_string())

@@ -32,4 +32,5 @@ mod shared_store;
 mod summary;
 mod tls;
 mod traced;
+mod verdict;
 mod views;

@@ -112,6 +112,10 @@ fn old_events_go_and_their_totals_stay() {
     let after = later.summary("?from=2026-11-21&to=2026-11-22");
     assert_eq!(after["days"], days);
     assert_eq!(after["events"], before["events"]);
+    for window in ["week", "month"] {
+        assert_eq!(after["installs"][window], before["installs"][window], "{window}");
+    }
+    assert_eq!(after["installs"]["day"], days[1]["installs"]);
     let folder = later.stop();
     assert_eq!(run(&["check"], folder.path()), (0, "all is well\n".into(), String::new()));
 }

@@ -6,6 +6,7 @@ use std::sync::{Arc, mpsc};
 use serde_json::json;
 
 use crate::harness::{Collector, NOW, PATIENCE, Reply, command, envelope, post};
+use crate::html::Html;
 
 #[test]
 fn what_is_no_envelope_is_a_400() {
@@ -72,8 +73,29 @@ fn other_paths_and_methods_have_the_same_form_of_error() {
     let collector = Collector::start();
     let reply = collector.get("/events/v1/track");
     assert_eq!((reply.status, reply.error_code().as_str()), (405, "method_not_allowed"));
-    let reply = collector.get("/api/v1/everything");
-    assert_eq!((reply.status, reply.error_code().as_str()), (404, "not_found"));
+    assert_eq!(reply.header("allow"), Some("POST"));
+    for path in ["/api/v1/everything", "/everything", "/tools/", "/API/v1/summary"] {
+        let reply = collector.get(path);
+        assert_eq!((reply.status, reply.error_code().as_str()), (404, "not_found"), "{path}");
+    }
+}
+
+#[test]
+fn a_browser_gets_a_page_where_there_is_none() {
+    let collector = Collector::start();
+    for (path, status, told) in [
+        ("/everything?from=2026-11-01", 404, "Nothing is at this address."),
+        ("/%3Cscript%3Ealert(1)%3C/script%3E", 404, "Nothing is at this address."),
+        ("/events/v1/track", 405, "Something is sent to this address"),
+    ] {
+        let reply = collector.visit(path);
+        assert_eq!((reply.status, reply.header("content-type")), (status, Some("text/html; charset=utf-8")));
+        let page = Html::parse(&reply.body);
+        assert_eq!(page.one("h1").text(), "There is no page here");
+        assert!(page.text().contains(told), "{}", page.text());
+        assert!(page.all("a").iter().any(|link| link.tag.get("href") == Some("/")), "{path} leads nowhere");
+        assert!(!reply.body.contains("alert"), "nothing of the path is repeated");
+    }
 }
 
 #[test]
@@ -108,6 +130,40 @@ fn wrong_queries_are_told_why() {
         assert_eq!(reply.status, 400, "{path}");
         assert!(reply.body.contains(word), "{path}: {}", reply.body);
     }
+}
+
+#[test]
+fn an_unknown_parameter_is_named_and_the_known_ones_are_listed() {
+    let collector = Collector::start();
+    let told = |path: &str| {
+        let reply = collector.get(path);
+        assert_eq!((reply.status, reply.error_code().as_str()), (400, "bad_query"), "{path}");
+        reply.json()["error"]["message"].as_str().unwrap().to_owned()
+    };
+    let long = "x".repeat(1000);
+    let paths = [
+        "/api/v1/commands?form=2026-11-01",
+        "/api/v1/health?colour=blue",
+        "/api/v1/filters?x",
+        "/api/v1/events/stream?=",
+        "/api/v1/events?%3Cscript%3E%22%0A%E2%80%AE=1",
+        &format!("/api/v1/catalogue?{long}=1"),
+    ];
+    insta::assert_snapshot!(paths.map(told).join("\n"), @r#"
+    commands takes no parameter "form"; it takes from, to, compare, format, table, source, version, os, arch, caller, action
+    health takes no parameter "colour"; it takes from, to, compare, format, table
+    filters takes no parameter "x"; it takes none
+    stream takes no parameter ""; it takes after
+    events takes no parameter "<script>\"\n\u{202e}"; it takes limit, after, format
+    catalogue takes no parameter "xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx…"; it takes format
+    "#);
+    // Somebody may send a bare secret, and that is no field.
+    let url = collector.url("/login");
+    let form = "application/x-www-form-urlencoded";
+    let origin = ureq::post(&url).header("origin", collector.url("")).header("content-type", form);
+    let reply = origin.config().http_status_as_error(false).build().send("canary-secret").unwrap();
+    assert_eq!(reply.status().as_u16(), 400);
+    assert!(!crate::harness::reply(reply).body.contains("canary"));
 }
 
 #[test]

@@ -95,7 +95,40 @@ fn both_ends_of_a_range_are_inside_and_midnight_begins_a_day() {
     assert_eq!(commands("?to=2026-11-20"), 1);
     assert_eq!(commands("?from=2026-11-23&to=2026-11-30"), 0);
     let installs = collector.summary("?from=2026-11-21&to=2026-11-22")["installs"].clone();
-    assert_eq!(installs, json!({ "day": 1, "week": 4, "month": 4, "range": 3 }));
+    assert_eq!(installs, json!({ "day": 2, "week": 4, "month": 4, "range": 3 }));
+}
+
+/// Of a day that has just begun, nothing can be said but that.
+#[test]
+fn the_last_day_is_one_that_is_over() {
+    let collector = Collector::start();
+    let of = |number, install, at, version: &str| {
+        let mut record = command(number, install, at, "run", true);
+        record["properties"]["version"] = version.into();
+        record
+    };
+    let records = [
+        of(1, 1, NOW - DAY, "1.0.0"),
+        of(2, 2, NOW - DAY, "1.0.0"),
+        of(3, 1, NOW, "2.0.0"),
+        of(4, 3, NOW - 2 * DAY, "1.0.0"),
+    ];
+    assert_eq!(collector.send(records).tally(), (4, 0, 0));
+    for (query, last_day) in [
+        ("", 2),
+        ("?to=2026-11-30", 2),
+        ("?from=2026-11-22", 2),
+        ("?to=2026-11-21", 2),
+        ("?to=2026-11-20", 1),
+    ] {
+        assert_eq!(collector.summary(query)["installs"]["day"], last_day, "{query}");
+        let adoption = collector.get(&format!("/api/v1/adoption{query}")).json();
+        assert_eq!(adoption["totals"]["day"], last_day, "{query}");
+    }
+    let versions = collector.get("/api/v1/adoption").json()["versions"].clone();
+    let shares = versions.as_array().unwrap().iter().map(|row| (&row["version"], &row["last_day_share"]));
+    assert_eq!(shares.collect::<Vec<_>>(), [(&json!("1.0.0"), &json!(1.0)), (&json!("2.0.0"), &json!(0.0))]);
+    assert_eq!(versions[1]["days_to_half"], Value::Null, "half of today is not half of a day");
 }
 
 #[test]

@@ -267,6 +267,11 @@ fn adoption_of_versions_platforms_and_languages() {
       {"installs":1,"name":"linux","share":0.333333}
       {"installs":1,"name":"windows","share":0.333333}
     totals {"day":0,"month":3,"new":3,"range":3,"week":2}
+    verdict_measures
+      {"before":"1.0.0","before_calls":2,"before_failure_rate":0.5,"before_p95_ms":201,"calls":2,"duration_verdict":"too_few","failure_rate":0.5,"failure_verdict":"too_few","p95_ms":402,"source":"docker-agent","version":"2.0.0","what":"commands"}
+      {"before":"1.0.0","before_calls":2,"before_failure_rate":0.5,"before_p95_ms":20,"calls":3,"duration_verdict":"too_few","failure_rate":0.0,"failure_verdict":"too_few","p95_ms":1001,"source":"docker-agent","version":"2.0.0","what":"tool_calls"}
+    verdicts
+      {"before":"1.0.0","source":"docker-agent","verdict":"too_few","version":"2.0.0"}
     versions
       {"days_to_half":null,"first_day":"2026-11-09","installs":2,"last_day_share":null,"share":0.666667,"version":"1.0.0"}
       {"days_to_half":0,"first_day":"2026-11-16","installs":2,"last_day_share":null,"share":0.666667,"version":"2.0.0"}
@@ -307,7 +312,7 @@ fn retention_by_weekly_cohort() {
       {"active":2,"share":1.0,"size":2,"week":"2026-11-09","weeks_later":0}
       {"active":1,"share":0.5,"size":2,"week":"2026-11-09","weeks_later":1}
       {"active":1,"share":1.0,"size":1,"week":"2026-11-16","weeks_later":0}
-    totals {"installs":3,"new":3,"returning":0,"week_1_active":1,"week_1_eligible":2,"week_1_share":0.5}
+    totals {"installs":3,"new":3,"returning":0,"week_1_active":0,"week_1_eligible":0,"week_1_share":null}
     "#);
 }
 

@@ -158,7 +158,8 @@ fn agree_on_answers(pair: &Pair, when: &str) {
     for (range, version) in ranges.into_iter().flat_map(|range| [(range, false), (range, true)]) {
         for spec in VIEWS.iter().filter(|spec| !version || spec.serves.contains(&Key::Version)) {
             let versions = if version { vec!["1.0.0".to_owned(), "2.0.0".to_owned()] } else { Vec::new() };
-            let scope = Scope { range, filters: Filters::default().with(Key::Version, versions) };
+            let filters = Filters::default().with(Key::Version, versions);
+            let scope = Scope { range, filters, today: TODAY };
             let tables = |view: &mut dyn View| {
                 let tables = spec.answer(view, &scope, true)?;
                 let shown = tables.iter().map(|table| serde_json::to_string(table).unwrap());

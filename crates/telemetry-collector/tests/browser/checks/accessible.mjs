@@ -9,7 +9,8 @@ const WIDTHS = [360, 1440];
 const OF_COLOURS = ["color-contrast", "link-in-text-block"];
 
 export async function run({ browser, report, config }) {
-  const all = await views(config.url);
+  // The page that says that there is none is one, too.
+  const all = [...(await views(config.url)), { path: "/nothing", address: `${config.url}/nothing` }];
   for (const width of WIDTHS) {
     for (const dark of [false, true]) {
       const context = await profile(browser, { width, dark });

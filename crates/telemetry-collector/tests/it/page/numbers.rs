@@ -131,7 +131,7 @@ fn the_numbers_read_well() {
         (
             "/",
             &[
-                "Active installs 41 new in 30 days 7 days 41 new last day 40",
+                "Active installs 41 new in 30 days 7 days 41 new last whole day 0",
                 "Sessions 2 new started completed 0 ±0 never ended 1 new",
                 "Failure rate 24.4 % of commands of tool calls 100 %",
                 "Tokens 1.2 M new read and written input 1.2 M new output 1,010 new",
@@ -201,6 +201,62 @@ fn each_table_can_be_had_as_files() {
         }
     }
     assert!(files > 60, "{files}");
+}
+
+#[test]
+fn the_health_of_what_arrived_is_told_in_words() {
+    let collector = Collector::start();
+    let with = |mut record: Value, member: &str, value: Value| {
+        record[member] = value;
+        record
+    };
+    let mut unknown = command(1, 1, NOW, "run", true);
+    unknown["properties"]["colour"] = "blue".into();
+    let mut lacking = command(2, 1, NOW, "run", true);
+    lacking["properties"].as_object_mut().unwrap().remove("user_uuid");
+    let mut wrong = command(3, 1, NOW, "run", true);
+    wrong["properties"]["duration_ms"] = "long".into();
+    let records = [
+        unknown,
+        command(1, 2, NOW, "run", true),
+        command(10, 1, NOW - DAY, "run", true),
+        lacking,
+        wrong,
+        with(command(4, 1, NOW, "run", true), "source", "elsewhere".into()),
+        with(command(5, 1, NOW, "run", true), "event", "nothing".into()),
+        tool(6, NOW, "not a name", "ok", 1),
+        command(7, 1, NOW - 50 * DAY, "run", true),
+        command(8, 1, NOW + 2 * DAY, "run", true),
+        with(command(9, 1, NOW, "run", true), "more", "x".repeat(5000).into()),
+    ];
+    assert_eq!(collector.send(records).tally(), (2, 1, 8));
+    let page = Html::parse(&collector.get("/health").body);
+    let of = |table: &str| {
+        let tables = page.all("table");
+        let table = tables.iter().find(|found| found.tag.get("data-table") == Some(table)).unwrap();
+        let heading = |row: &Element<'_>| row.all("th")[0].text();
+        table.all("tbody")[0].all("tr").iter().map(heading).collect::<std::collections::BTreeSet<_>>()
+    };
+    insta::assert_snapshot!(of("arrivals").into_iter().collect::<Vec<_>>().join("\n"), @"
+    A property of what was refused rejected_property
+    A property that was left out dropped_property
+    Left out, the rest was stored dropped
+    Of the stored: on a later day than theirs late
+    Refused rejected
+    Sent again with other content; the first stays conflict
+    Sent again, stored once duplicate
+    Stored accepted
+    ");
+    insta::assert_snapshot!(of("rejected").into_iter().collect::<Vec<_>>().join("\n"), @"
+    A name that is no plain identifier bad_name
+    A value that its property cannot have bad_type
+    An event that is not in the tool's catalogue unknown_event
+    From a tool whose events are not taken here unknown_source
+    Longer than a record may be too_large
+    More than 45 days old too_old
+    More than a day in the future in_future
+    Something that must be there is missing missing_property
+    ");
 }
 
 #[test]

@@ -27,6 +27,16 @@ fn an_empty_collector_says_what_to_do_next() {
     }
 }
 
+/// A name that was given is one of a proxy with TLS: clients send nothing in the clear to other machines.
+#[test]
+fn the_endpoint_that_is_told_is_one_that_clients_can_use() {
+    let collector = Collector::with(|settings| settings.access.hosts = vec!["stats.example.com".to_owned()]);
+    let request = ureq::get(collector.url("/")).header("host", "stats.example.com");
+    let page = crate::harness::reply(request.call().unwrap());
+    let told = "TELEMETRY_ENDPOINT=https://stats.example.com/events/v1/track docker-agent version";
+    assert!(Html::parse(&page.body).text().contains(told), "{}", page.body);
+}
+
 #[test]
 fn a_range_without_events_leads_to_one_with_some() {
     let collector = Collector::start();
