@@ -17,7 +17,7 @@ use crate::answer::table::{Table, TableSpec, rows};
 use crate::answer::{PERCENTILE_ERROR, Scope, chance};
 use crate::catalogue::Version;
 use crate::store::StoreError;
-use crate::store::question::{Group, Key, Question, Subject, View};
+use crate::store::question::{Key, Subject, View};
 
 /// Fewer commands or tool calls of a version than this are too few to say anything of them.
 pub(crate) const ENOUGH: u64 = 100;
@@ -148,36 +148,21 @@ pub(super) fn tables(
 
 fn releases(view: &mut dyn View, scope: &Scope) -> Result<Releases, StoreError> {
     let mut releases = Releases::new();
-    for (source, group) in by_source(view, scope.of(Subject::Command), [Key::Version, Key::Success])? {
-        let [version, success, ..] = &group.keys[..] else { continue };
-        if let Some(release) = release(&mut releases, source, name(version)) {
+    let keys = [Key::Source, Key::Version, Key::Success];
+    for group in view.groups(&scope.of(Subject::Command).by(keys).with_durations())? {
+        let [source, version, success] = &group.keys[..] else { continue };
+        if let Some(release) = release(&mut releases, name(source), name(version)) {
             release.commands.add_command(success, &group);
         }
     }
-    let keys = [Key::Version, Key::Outcome, Key::Success];
-    for (source, group) in by_source(view, scope.of(Subject::Tool), keys)? {
-        let [version, outcome, success, ..] = &group.keys[..] else { continue };
-        if let Some(release) = release(&mut releases, source, name(version)) {
+    let keys = [Key::Source, Key::Version, Key::Outcome, Key::Success];
+    for group in view.groups(&scope.of(Subject::Tool).by(keys).with_durations())? {
+        let [source, version, outcome, success] = &group.keys[..] else { continue };
+        if let Some(release) = release(&mut releases, name(source), name(version)) {
             release.tool_calls.add_tool(outcome, success, &group);
         }
     }
     Ok(releases)
-}
-
-/// Groups with durations, and the tool of each; a store that adds up days ahead does not tell tools apart, so it is not
-/// asked to where there is one.
-fn by_source<const N: usize>(
-    view: &mut dyn View,
-    question: Question,
-    keys: [Key; N],
-) -> Result<Vec<(Arc<str>, Group)>, StoreError> {
-    let sources = view.values(Key::Source)?;
-    let only = <[Arc<str>; 1]>::try_from(sources).ok().map(|[only]| only);
-    let mut keys = keys.to_vec();
-    keys.extend(only.is_none().then_some(Key::Source));
-    let source = |group: &Group| group.keys.get(N).map_or_else(|| "".into(), name);
-    let with_source = |group| (only.clone().unwrap_or_else(|| source(&group)), group);
-    Ok(view.groups(&question.by(keys).with_durations())?.into_iter().map(with_source).collect())
 }
 
 /// `None` for what is no release.

@@ -144,6 +144,7 @@ const TABLES: [Table; 12] = [
             column("day", "Date"),
             packed("basis", "UInt64", DELTA),
             column("subject", WORD),
+            column("source", WORD),
             column("version", WORD),
             column("event", WORD),
             column("action", WORD),
@@ -175,8 +176,8 @@ const TABLES: [Table; 12] = [
         ],
         engine: "ReplacingMergeTree(basis)",
         by_month: true,
-        order: "subject, day, version, event, action, agent, provider, model, tool, tool_kind, purpose, outcome, error, \
-                flag, is_success, exit_code, duration_bucket",
+        order: "subject, day, source, version, event, action, agent, provider, model, tool, tool_kind, purpose, outcome, \
+                error, flag, is_success, exit_code, duration_bucket",
         settings: &[ABSENT_KEYS, MERGED, MERGED_WHOLE],
     },
     Table {

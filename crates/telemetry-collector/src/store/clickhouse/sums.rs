@@ -41,14 +41,18 @@ pub(super) fn label(subject: Subject) -> &'static str {
 /// More keys answer more questions from more rows; with all of them, there are as many rows as events.
 fn kept_by(subject: Subject) -> &'static [Key] {
     match subject {
-        Subject::Command => &[Key::Version, Key::Action, Key::Success, Key::ExitCode, Key::Error],
-        Subject::Flag => &[Key::Version, Key::Action, Key::Flag],
-        Subject::SessionStart => &[Key::Version, Key::Agent],
-        Subject::SessionEnd => &[Key::Version, Key::Agent, Key::Outcome],
-        Subject::SessionError => &[Key::Version, Key::Error],
-        Subject::Tool => &[Key::Version, Key::Tool, Key::ToolKind, Key::Outcome, Key::Success, Key::Error],
-        Subject::Token => &[Key::Version, Key::Provider, Key::Model, Key::Purpose],
-        Subject::Other => &[Key::Version, Key::Event, Key::Action],
+        Subject::Command => {
+            &[Key::Source, Key::Version, Key::Action, Key::Success, Key::ExitCode, Key::Error]
+        }
+        Subject::Flag => &[Key::Source, Key::Version, Key::Action, Key::Flag],
+        Subject::SessionStart => &[Key::Source, Key::Version, Key::Agent],
+        Subject::SessionEnd => &[Key::Source, Key::Version, Key::Agent, Key::Outcome],
+        Subject::SessionError => &[Key::Source, Key::Version, Key::Error],
+        Subject::Tool => {
+            &[Key::Source, Key::Version, Key::Tool, Key::ToolKind, Key::Outcome, Key::Success, Key::Error]
+        }
+        Subject::Token => &[Key::Source, Key::Version, Key::Provider, Key::Model, Key::Purpose],
+        Subject::Other => &[Key::Source, Key::Version, Key::Event, Key::Action],
     }
 }
 
@@ -80,7 +84,8 @@ pub(super) fn know_users_of(question: &Question) -> bool {
 }
 
 /// All keys of sums, in the order of their columns.
-const KEYS: [Key; 14] = [
+const KEYS: [Key; 15] = [
+    Key::Source,
     Key::Version,
     Key::Event,
     Key::Action,
