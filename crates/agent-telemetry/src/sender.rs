@@ -74,6 +74,8 @@ struct Thread {
     clock_is_off: bool,
     /// How many records at a time, after a request with more was refused as a whole.
     at_a_time: usize,
+    /// Whether the last request was answered, so that the next one goes over the same connection.
+    is_connected: bool,
 }
 
 /// The next thing to do.
@@ -118,6 +120,7 @@ impl Thread {
             reported: None,
             clock_is_off: false,
             at_a_time: MAX_RECORDS,
+            is_connected: false,
         }
     }
 

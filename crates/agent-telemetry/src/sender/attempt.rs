@@ -40,7 +40,11 @@ impl Thread {
         if let (Some(log), Some(id)) = (&self.log, logged) {
             log.answer(id, &result, u64::try_from(took.as_millis()).unwrap_or(u64::MAX), now_ms);
         }
+        let was_connected = std::mem::replace(&mut self.is_connected, result.is_ok());
         let verdict = match &result {
+            // Servers close connections that are idle, also at the moment when something is on its way. That says nothing
+            // about the endpoint; whether it is there, a new connection will show.
+            Err(Failure::Broken) if was_connected => return After::Continue,
             Ok(response) => delivery::judge(response, batch.records.len(), now_ms),
             Err(Failure::Timeout) if timeout < delivery::REQUEST_TIMEOUT => {
                 // Whoever flushed had no more time: that says nothing about the endpoint.

@@ -4,7 +4,7 @@ use std::collections::HashSet;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
-use agent_telemetry::Outcome;
+use agent_telemetry::{LogLine, Outcome};
 use proptest::prelude::*;
 
 use crate::process::{LONG, Machine, ids};
@@ -154,6 +154,39 @@ fn p10_a_connection_that_was_closed_between_two_requests_is_no_failure() {
         assert_eq!(receipt.wait(LONG), Outcome::Delivered);
     }
     assert_eq!(telemetry.status().breaker.failures, 0);
+}
+
+#[test]
+fn p10_a_connection_that_is_closed_while_a_request_is_on_its_way_is_no_failure() {
+    // Answers once on each connection, and closes it when it has read another request.
+    let answered = Mutex::new(HashSet::new());
+    let server = Server::start(Behaviour::each(move |got| {
+        if answered.lock().unwrap().insert(got.connection) { Reply::ok() } else { Reply::Close }
+    }));
+    let machine = Machine::consenting(&server);
+    let telemetry = machine.process();
+    for _ in 0..3 {
+        let receipt = telemetry.cx().record_token_usage("gpt-4o", 1, 2, 0.5);
+        assert_eq!(receipt.wait(LONG), Outcome::Delivered);
+    }
+    assert_eq!(telemetry.status().breaker.failures, 0);
+    // Each attempt is in the log.
+    let requests = telemetry.log().iter().filter(|line| matches!(line, LogLine::Request { .. })).count();
+    assert_eq!((server.got().len(), requests), (5, 5));
+}
+
+#[test]
+fn p10_a_new_connection_that_is_closed_is_a_failure() {
+    let answered = Mutex::new(false);
+    let server = Server::start(Behaviour::each(move |_| {
+        if std::mem::replace(&mut *answered.lock().unwrap(), true) { Reply::Close } else { Reply::ok() }
+    }));
+    let machine = Machine::consenting(&server);
+    let telemetry = machine.process();
+    let record = || telemetry.cx().record_token_usage("gpt-4o", 1, 2, 0.5).wait(LONG);
+    assert_eq!((record(), record()), (Outcome::Delivered, Outcome::Journaled));
+    assert_eq!(telemetry.status().breaker.failures, 1);
+    assert_eq!(server.got().len(), 3, "one that was answered, one on its connection, one on a new one");
 }
 
 #[test]
