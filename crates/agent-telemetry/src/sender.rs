@@ -277,10 +277,9 @@ impl Thread {
 /// Takes this process's segments, from the oldest, while all their records are resolved; the one being written only at
 /// the end.
 fn take_finished(live: &mut Live) -> Vec<Owned> {
-    let ending = live.closing.is_some() || live.flush_until.is_some();
     let mut finished = Vec::new();
     while live.segments.front().is_some_and(|segment| segment.unresolved() == 0)
-        && (ending || live.segments.len() > 1)
+        && (live.is_ending() || live.segments.len() > 1)
     {
         finished.extend(live.segments.pop_front());
     }

@@ -86,6 +86,11 @@ impl Live {
             && self.has_time_for_a_request(Instant::now())
     }
 
+    /// Whether what is sent now may be the last that this process sends.
+    pub(crate) fn is_ending(&self) -> bool {
+        self.closing.is_some() || self.flush_until.is_some() || self.abandoned
+    }
+
     /// Whether somebody waits for everything to be sent.
     pub(crate) fn is_flushing(&self, now: Instant) -> bool {
         self.flush_until.is_some_and(|until| now < until)

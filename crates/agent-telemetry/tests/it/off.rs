@@ -1,12 +1,12 @@
 //! P2: off is off, at any time.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use agent_telemetry::events::TokensUsed;
 use agent_telemetry::{Outcome, Suppressed};
 
 use crate::process::{LONG, Machine, show_notice};
-use crate::server::Server;
+use crate::server::{Behaviour, Reply, Server};
 
 #[test]
 fn p2_off_creates_nothing_and_sends_nothing() {
@@ -84,6 +84,45 @@ fn p2_turning_off_stops_a_running_process_before_its_next_request() {
         cx.record_token_usage("gpt-4o", 5, 6, 0.5).wait(Duration::ZERO),
         Outcome::Suppressed(_)
     ));
+}
+
+#[test]
+fn p2_a_process_that_goes_on_holding_asks_again_after_a_second() {
+    let machine = Machine::new(&Server::healthy());
+    let holding = machine.process();
+    let record = || holding.cx().record_token_usage("gpt-4o", 1, 2, 0.5).wait(Duration::ZERO);
+    assert_eq!(record(), Outcome::Journaled);
+    machine.process_elsewhere().disable(false).unwrap();
+    let told = Instant::now();
+    while told.elapsed() < Duration::from_millis(1_100) {
+        std::thread::park_timeout(Duration::from_millis(100));
+    }
+    assert_eq!(record(), Outcome::Suppressed(Suppressed::Off));
+    assert_eq!(machine.files(), [".config/acme/telemetry.json"], "what it held is gone");
+}
+
+#[test]
+fn p2_a_no_between_two_requests_deletes_what_an_earlier_run_left_and_ends_the_flush() {
+    let server = Server::healthy();
+    let machine = Machine::new(&server);
+    let earlier = machine.process();
+    show_notice(&earlier);
+    for _ in 0..agent_telemetry::MAX_RECORDS + 1 {
+        let _ = earlier.cx().record_token_usage("gpt-4o", 1, 2, 0.5);
+    }
+    drop(earlier);
+    assert_eq!(machine.segments().len(), 1);
+    let elsewhere = machine.process_elsewhere();
+    server.behave(Behaviour::each(move |_| {
+        elsewhere.disable(false).unwrap();
+        Reply::ok()
+    }));
+    let begun = Instant::now();
+    let flushed = machine.process().flush(LONG);
+    assert_eq!((flushed.left, flushed.reason), (0, None));
+    assert!(begun.elapsed() < LONG / 2, "nobody waits for a sender that was told to stop");
+    assert_eq!(server.got().len(), 1);
+    assert_eq!(machine.segments(), Vec::<std::path::PathBuf>::new());
 }
 
 #[test]

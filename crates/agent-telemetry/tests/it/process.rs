@@ -64,9 +64,22 @@ impl Machine {
 
     /// A process of the tool.
     pub(crate) fn process(&self) -> Telemetry {
+        self.process_with(&[])
+    }
+
+    /// A process of the tool that saves choices where the others do and keeps everything else in another folder, so that
+    /// what it deletes is not theirs.
+    pub(crate) fn process_elsewhere(&self) -> Telemetry {
+        let elsewhere = self.home.path().join("elsewhere");
+        self.process_with(&[("ACME_DATA_DIR", elsewhere.to_str().unwrap())])
+    }
+
+    fn process_with(&self, more: &[(&str, &str)]) -> Telemetry {
         let lookup = |name: &str| {
-            let given = self.variables.iter().find(|(known, _)| known == name).map(|(_, value)| value.into());
-            given.or_else(|| (name == "HOME").then(|| self.home.path().as_os_str().to_owned()))
+            let more = more.iter().find(|(known, _)| *known == name).map(|(_, value)| value.into());
+            let given =
+                || self.variables.iter().find(|(known, _)| known == name).map(|(_, value)| value.into());
+            more.or_else(given).or_else(|| (name == "HOME").then(|| self.home.path().as_os_str().to_owned()))
         };
         Telemetry::builder("acme", "1.2.3", &CATALOGUE)
             .inputs(Inputs::from_lookup(lookup))
