@@ -176,6 +176,34 @@ fn p2_an_off_in_the_default_folder_counts_for_every_folder() {
 }
 
 #[test]
+fn a_choice_that_cannot_be_saved_names_the_file_and_what_is_wrong_with_it() {
+    let machine = Machine::new(&Server::healthy());
+    let said = |done: std::io::Result<()>| {
+        done.unwrap_err().to_string().replace(machine.home.path().to_str().unwrap(), "HOME")
+    };
+    let folder = machine.consent_file().parent().unwrap().to_owned();
+    std::fs::create_dir_all(&folder).unwrap();
+    std::fs::write(machine.consent_file(), "{").unwrap();
+    assert_eq!(
+        said(machine.process().reset_id().map(drop)),
+        "HOME/.config/acme/telemetry.json: it is corrupt; `telemetry enable` or `telemetry disable` replaces it"
+    );
+    let locked = std::fs::File::open(&folder).unwrap();
+    locked.lock().unwrap();
+    assert_eq!(
+        said(machine.process().enable()),
+        "HOME/.config/acme/telemetry.json: another process keeps its folder locked; try again when that has ended"
+    );
+    drop(locked);
+    std::fs::remove_dir_all(machine.home.path().join(".config")).unwrap();
+    std::fs::write(machine.home.path().join(".config"), "").unwrap();
+    assert_eq!(
+        said(machine.process().disable(false).map(drop)),
+        "HOME/.config/acme/telemetry.json: Not a directory (os error 20)"
+    );
+}
+
+#[test]
 fn resetting_makes_another_id_and_drops_what_is_unsent() {
     let server = Server::healthy();
     let machine = Machine::new(&server);
