@@ -261,6 +261,13 @@ fn child() {
             let receipt = telemetry.cx().record_tool_call("read_file", "", "root", Duration::ZERO, None);
             println!("says: {:?}", receipt.wait(LONG));
         }
+        "has-an-agent-named-after-its-host" => {
+            let host = rustix::system::uname().nodename().to_string_lossy().into_owned();
+            let label = host.split('.').next().unwrap_or_default();
+            let name = Name::agent(&format!("of-{}-only", label.to_uppercase()));
+            let _ = telemetry.cx().session(name).start();
+            println!("says: {}", name.as_str());
+        }
         "flushes-for-300-ms" => {
             let flushed = telemetry.flush(Duration::from_millis(300));
             println!("says: {} {}", flushed.left, flushed.reason.unwrap_or_default());
