@@ -212,6 +212,58 @@ fn p9_a_black_hole_costs_no_seconds_and_later_runs_do_not_wait_at_all() {
 }
 
 #[test]
+fn p9_an_exit_that_gave_up_on_an_answer_spares_the_next_short_run_the_attempt() {
+    let server = Server::start(Behaviour::BlackHole);
+    let machine = Machine::consenting(&server);
+    machine.process().command("run", |cx| {
+        let _ = cx.record_token_usage("gpt-4o", 1, 2, 0.5);
+        server.wait_for(1);
+        // Longer than the exit of a short run may take on any machine.
+        spend(Duration::from_millis(100));
+    });
+    for _ in 0..3 {
+        machine.process().command("version", |_| ());
+    }
+    assert_eq!(server.got().len(), 1, "no time for such an answer");
+    assert_eq!(machine.process().status().breaker.failures, 0);
+}
+
+#[test]
+fn p9_a_flush_that_gave_up_on_an_answer_spares_the_next_short_run_the_attempt() {
+    let server = Server::start(Behaviour::BlackHole);
+    let machine = Machine::new(&server);
+    machine.run();
+    let telemetry = machine.process();
+    let flush = || telemetry.flush(Duration::from_millis(100));
+    while server.got().is_empty() {
+        let _ = flush();
+    }
+    // Now it is on its way.
+    let flushed = flush();
+    assert_eq!(flushed.left, 5);
+    assert_eq!(flushed.reason, Some(format!("{} did not answer in time", server.url())));
+    for _ in 0..3 {
+        machine.process().command("version", |_| ());
+    }
+    assert_eq!(server.got().len(), 1, "no time for such an answer");
+}
+
+/// Lets time pass.
+fn spend(time: Duration) {
+    let begun = Instant::now();
+    while begun.elapsed() < time {
+        std::thread::yield_now();
+    }
+}
+
+#[cfg(all(target_os = "linux", target_arch = "x86_64"))]
+#[test]
+fn p9_a_sender_with_nothing_to_send_sleeps_until_it_is_woken() {
+    let machine = Machine::consenting(&Server::healthy());
+    assert_eq!(machine.ask("", "has-nothing-left-to-send"), ["Delivered", "true"]);
+}
+
+#[test]
 fn p9_a_closed_port_costs_no_seconds() {
     let server = Server::healthy();
     let machine = Machine::consenting(&server).with("TELEMETRY_ENDPOINT", "http://127.0.0.1:9/x");
@@ -270,15 +322,9 @@ fn p8_the_duration_of_a_command_is_its_own() {
     let machine = Machine::new(&server);
     let telemetry = machine.process();
     let took = Duration::from_millis(30);
-    let spend_it = || {
-        let begun = Instant::now();
-        while begun.elapsed() < took {
-            std::thread::yield_now();
-        }
-    };
-    spend_it();
+    spend(took);
     let begun = Instant::now();
-    telemetry.command("run", |_| spend_it());
+    telemetry.command("run", |_| spend(took));
     let at_most = begun.elapsed();
     let record: serde_json::Value = serde_json::from_str(&telemetry.pending()[0]).unwrap();
     let recorded = Duration::from_millis(record["properties"]["duration_ms"].as_u64().unwrap());

@@ -83,6 +83,31 @@ fn p10_a_process_that_dies_between_counting_and_unlinking_counts_once() {
 }
 
 #[test]
+fn p10_a_process_that_dies_between_counting_and_unlinking_what_expired_counts_once() {
+    let server = Server::healthy();
+    let machine = Machine::new(&server);
+    machine.run();
+    let path = segment(&machine);
+    // Begun in 1970, by its name.
+    let old = path.with_file_name("0000000000001-old.seg");
+    std::fs::rename(&path, &old).unwrap();
+    let copy = std::fs::read(&old).unwrap();
+    let counted = || {
+        let status = machine.process().status();
+        (status.recorded, status.losses.expired)
+    };
+    // More often than the ledger takes entries before it is written anew.
+    for _ in 0..70 {
+        assert_eq!(machine.flush(), 0);
+        assert_eq!(counted(), (5, 5));
+        assert!(!old.exists());
+        std::fs::write(&old, &copy).unwrap();
+        assert_eq!(counted(), (5, 5), "known to be counted");
+    }
+    assert!(server.got().is_empty());
+}
+
+#[test]
 fn the_journal_stays_within_its_bounds_and_counts_what_it_drops() {
     let server = Server::healthy();
     let machine = Machine::new(&server);

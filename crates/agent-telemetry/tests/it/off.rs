@@ -102,6 +102,30 @@ fn p2_a_process_that_goes_on_holding_asks_again_after_a_second() {
 }
 
 #[test]
+fn p2_a_process_that_records_without_a_pause_asks_again_before_its_next_segment() {
+    let machine = Machine::new(&Server::healthy());
+    let holding = machine.process();
+    let record = |_: &usize| holding.cx().record_token_usage("gpt-4o", 1, 2, 0.5).wait(Duration::ZERO);
+    assert_eq!(record(&0), Outcome::Journaled);
+    machine.process_elsewhere().disable(false).unwrap();
+    let kept = (0..1000).take_while(|at| record(at) == Outcome::Journaled).count();
+    assert!(kept < 64 * 1024 / 200, "{kept}");
+    assert_eq!(machine.files(), [".config/acme/telemetry.json"], "what it held is gone");
+}
+
+#[test]
+fn p2_a_no_from_elsewhere_deletes_what_a_process_holds_when_it_ends() {
+    let machine = Machine::new(&Server::healthy());
+    let holding = machine.process();
+    holding.command("run", |cx| {
+        let _ = cx.record_token_usage("gpt-4o", 1, 2, 0.5);
+        machine.process_elsewhere().disable(false).unwrap();
+        assert_eq!(machine.segments().len(), 1);
+    });
+    assert_eq!(machine.files(), [".config/acme/telemetry.json"]);
+}
+
+#[test]
 fn p2_a_no_between_two_requests_deletes_what_an_earlier_run_left_and_ends_the_flush() {
     let server = Server::healthy();
     let machine = Machine::new(&server);

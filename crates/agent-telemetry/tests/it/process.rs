@@ -261,6 +261,16 @@ fn child() {
             let receipt = telemetry.cx().record_tool_call("read_file", "", "root", Duration::ZERO, None);
             println!("says: {:?}", receipt.wait(LONG));
         }
+        "records-and-waits-for-an-answer" => {
+            let receipt = telemetry.cx().record_tool_call("read_file", "", "root", Duration::ZERO, None);
+            println!("says: recorded");
+            println!("says: {:?}", receipt.wait(LONG));
+        }
+        "has-nothing-left-to-send" => {
+            let receipt = telemetry.cx().record_tool_call("read_file", "", "root", Duration::ZERO, None);
+            println!("says: {:?}", receipt.wait(LONG));
+            println!("says: {}", sleeps_until_it_is_woken("telemetry"));
+        }
         "has-an-agent-named-after-its-host" => {
             let host = rustix::system::uname().nodename().to_string_lossy().into_owned();
             let label = host.split('.').next().unwrap_or_default();
@@ -290,6 +300,27 @@ fn child() {
         }
         other => panic!("no role {other}"),
     }
+}
+
+/// Whether a thread of this process comes to sleep in futex(2) without a timeout, by what `/proc` says of the system call
+/// that it is in: `202`, the number on x86-64, and its arguments, the fourth of which is the timeout.
+fn sleeps_until_it_is_woken(name: &str) -> bool {
+    let is_it =
+        |task: &Path| std::fs::read_to_string(task.join("comm")).is_ok_and(|comm| comm.trim() == name);
+    let deadline = Instant::now() + LONG / 4;
+    while Instant::now() < deadline {
+        let tasks = std::fs::read_dir("/proc/self/task").unwrap().map(|task| task.unwrap().path());
+        let call = tasks
+            .filter(|task| is_it(task))
+            .find_map(|task| std::fs::read_to_string(task.join("syscall")).ok());
+        let call = call.unwrap_or_default();
+        let call: Vec<&str> = call.split(' ').collect();
+        if matches!(call[..], ["202", _, _, _, "0x0", ..]) {
+            return true;
+        }
+        std::thread::yield_now();
+    }
+    false
 }
 
 /// Leaves this process less memory than a thread's stack takes.
