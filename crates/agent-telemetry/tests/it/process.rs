@@ -278,10 +278,6 @@ fn child() {
             let _ = telemetry.cx().session(name).start();
             println!("says: {}", name.as_str());
         }
-        "flushes-for-300-ms" => {
-            let flushed = telemetry.flush(Duration::from_millis(300));
-            println!("says: {} {}", flushed.left, flushed.reason.unwrap_or_default());
-        }
         "flushes" => println!("says: {}", telemetry.flush(LONG).left),
         "records-a-hundred" => {
             let record = |_| telemetry.cx().record_tool_call("read_file", "", "root", Duration::ZERO, None);
