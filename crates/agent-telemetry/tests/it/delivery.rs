@@ -2,7 +2,8 @@
 
 use std::time::{Duration, Instant};
 
-use agent_telemetry::{Dropped, Ended, Outcome};
+use agent_telemetry::{Dropped, Ended, Outcome, Receipt};
+use serde_json::json;
 
 use crate::process::{LONG, Machine, ids};
 use crate::server::{Behaviour, Reply, Server};
@@ -140,6 +141,29 @@ fn p10_a_refused_record_is_counted_and_its_receipt_says_so() {
     assert_eq!(telemetry.cx().record_token_usage("gpt-4o", 1, 2, 0.5).wait(LONG), Outcome::Delivered);
     let client = server.got().last().unwrap().json()["client"].clone();
     assert_eq!((client["recorded"].as_u64(), client["losses"]["rejected"].as_u64()), (Some(2), Some(1)));
+}
+
+#[test]
+fn p10_of_what_was_refused_a_process_remembers_the_newest() {
+    // Refuses every other record.
+    let server = Server::start(Behaviour::each(|got| {
+        let records = got.json()["records"].as_array().unwrap().len();
+        let refused: Vec<_> = (0..records).step_by(2).map(|at| json!({ "index": at })).collect();
+        Reply::Answer(200, String::new(), json!({ "rejected": refused }).to_string())
+    }));
+    let machine = Machine::consenting(&server);
+    let telemetry = machine.process();
+    let record = || telemetry.cx().record_token_usage("gpt-4o", 1, 2, 0.5);
+    let first = record();
+    assert_eq!(first.wait(LONG), Outcome::Dropped(Dropped::GivenUp));
+    for _ in 0..50 {
+        let receipts: Vec<Receipt> = (0..64).map(|_| record()).collect();
+        let outcomes: Vec<Outcome> = receipts.iter().map(|receipt| receipt.wait(LONG)).collect();
+        let count = |wanted: Outcome| outcomes.iter().filter(|outcome| **outcome == wanted).count();
+        let (refused, taken) = (count(Outcome::Dropped(Dropped::GivenUp)), count(Outcome::Delivered));
+        assert!(refused >= taken && refused + taken == 64, "{outcomes:?}");
+    }
+    assert_eq!(first.wait(LONG), Outcome::Journaled, "more than a thousand others were refused since");
 }
 
 #[test]
