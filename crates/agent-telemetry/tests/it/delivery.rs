@@ -1,5 +1,6 @@
 //! P4, P9, P10: sent at once, costs nothing, loses nothing, doubles nothing.
 
+use std::sync::{Mutex, mpsc};
 use std::time::{Duration, Instant};
 
 use agent_telemetry::{Dropped, Ended, Outcome, Receipt};
@@ -71,6 +72,33 @@ fn p10_counters_are_sent_when_they_say_something_new() {
     telemetry.command("run", |_cx| Ended::SUCCESS);
     assert_eq!(telemetry.flush(LONG).left, 0);
     assert_eq!(counted(&server).last(), Some(&Some(69)));
+}
+
+#[test]
+fn p10_what_is_sent_after_the_last_handle_is_gone_ends_with_the_counters_and_leaves_no_segment() {
+    let ((arrived, arrives), (open, gate)) = (mpsc::channel(), mpsc::channel::<()>());
+    let gate = Mutex::new(gate);
+    let server = Server::start(Behaviour::each(move |_| {
+        arrived.send(()).unwrap();
+        // Closed for the first request alone.
+        let _ = gate.lock().unwrap().recv();
+        Reply::ok()
+    }));
+    let machine = Machine::consenting(&server);
+    let telemetry = machine.process();
+    let _ = telemetry.cx().record_token_usage("gpt-4o", 1, 2, 0.5);
+    arrives.recv_timeout(LONG).unwrap();
+    let _ = telemetry.cx().record_token_usage("gpt-4o", 1, 2, 0.5);
+    drop(telemetry);
+    drop(open);
+    server.wait_for(2);
+    assert_eq!(counted(&server), [Some(1), Some(2)]);
+    let deadline = Instant::now() + LONG;
+    while !machine.segments().is_empty() {
+        assert!(Instant::now() < deadline, "{:?}", machine.segments());
+        std::thread::yield_now();
+    }
+    assert_eq!(machine.process().status().recorded, 2);
 }
 
 #[test]
