@@ -79,6 +79,44 @@ fn p10_a_run_goes_on_after_a_torn_line_and_after_what_was_sent() {
 }
 
 #[test]
+fn p10_a_run_begins_another_segment_when_the_last_one_is_a_day_old() {
+    // Without the notice, so that everything is held.
+    let machine = Machine::new(&Server::healthy());
+    let run = || machine.process().command("version", |_| ());
+    run();
+    let now = segment_ms(&machine.segments()[0]);
+    for (age, segments) in [(DAY_MS - 60 * 60 * 1000, 1), (DAY_MS + 1, 2)] {
+        let last = machine.segments().remove(0);
+        std::fs::rename(&last, last.with_file_name(format!("{:013}-aged.seg", now - age))).unwrap();
+        run();
+        assert_eq!(machine.segments().len(), segments, "{age} ms");
+    }
+    assert_eq!(machine.process().status().pending.events, 3);
+}
+
+#[test]
+fn a_flush_removes_temporary_files_that_dead_processes_left_and_no_others() {
+    let machine = held(&Server::healthy());
+    let folders = [machine.state(), machine.state().join("journal")];
+    let long_ago = std::time::SystemTime::now() - Duration::from_secs(11 * 60);
+    for folder in &folders {
+        for name in [".new.tmp", ".old.tmp", "old.tmp", ".old"] {
+            let file = std::fs::File::create(folder.join(name)).unwrap();
+            if name != ".new.tmp" {
+                file.set_modified(long_ago).unwrap();
+            }
+        }
+    }
+    assert_eq!(machine.flush(), 0);
+    for folder in &folders {
+        assert!(!folder.join(".old.tmp").exists(), "{}", folder.display());
+        for name in [".new.tmp", "old.tmp", ".old"] {
+            assert!(folder.join(name).exists(), "{name} in {}", folder.display());
+        }
+    }
+}
+
+#[test]
 fn the_folder_stays_within_its_bounds_although_no_run_lives_long() {
     let server = Server::healthy();
     let machine = held(&server);
