@@ -77,6 +77,8 @@ class Engine:
 
 class Request(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
+    # An answer goes out in two pieces; the second one must not wait until the first is acknowledged.
+    disable_nagle_algorithm = True
     engine = None
 
     def log_message(self, *_):

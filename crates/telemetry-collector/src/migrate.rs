@@ -126,6 +126,7 @@ impl Migration {
         let counted = reader.counted(Day::MIN)?;
         store.add_arrivals(shipment.node, &counted.arrivals)?;
         store.add_losses(&counted.losses)?;
+        store.sum_all()?;
         // Questions about a folder without segments would read every row, each.
         if let Some(writer) = writer.lock().unwrap_or_else(PoisonError::into_inner).as_mut() {
             writer.seal_complete(&reader)?;

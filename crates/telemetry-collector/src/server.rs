@@ -34,6 +34,7 @@ use crate::router::router;
 use crate::settings::{MIN_RAW_DAYS, Settings};
 use crate::store::shipping::ShippingThread;
 use crate::store::sqlite::{Folder, Reader, Upkeep, UpkeepThread, Writer};
+use crate::store::summing::SummingThread;
 use crate::store::{OpenError, Store};
 
 /// Files that are none of the connections: the database, the log, what was there before.
@@ -115,14 +116,17 @@ pub struct Server {
 #[derive(Debug)]
 enum Background {
     Upkeep(UpkeepThread),
-    Shipping(ShippingThread),
+    Shared(ShippingThread, SummingThread),
 }
 
 impl Background {
     fn join(self) {
         match self {
             Self::Upkeep(thread) => thread.join(),
-            Self::Shipping(thread) => thread.join(),
+            Self::Shared(shipping, summing) => {
+                summing.join();
+                shipping.join();
+            }
         }
     }
 }
@@ -187,8 +191,9 @@ impl Server {
             Some(spool) => {
                 let store = Store::Shared(spool.store());
                 let shared = Shared { settings: spool.settings(), progress: spool.progress() };
-                let thread = spool.ship(&queue, &reader, &settings).map_err(StartError::Thread)?;
-                (store, Some(shared), Background::Shipping(thread))
+                let summing = spool.sum_up().map_err(StartError::Thread)?;
+                let shipping = spool.ship(&queue, &reader, &settings).map_err(StartError::Thread)?;
+                (store, Some(shared), Background::Shared(shipping, summing))
             }
         };
         let connections = settings.connections.min(room_for_connections());

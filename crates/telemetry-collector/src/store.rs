@@ -25,6 +25,7 @@ pub(crate) mod question;
 pub(crate) mod shipment;
 pub(crate) mod shipping;
 pub(crate) mod sqlite;
+pub(crate) mod summing;
 #[cfg(test)]
 mod tests;
 pub(crate) mod totals;

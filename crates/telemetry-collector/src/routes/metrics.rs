@@ -83,6 +83,18 @@ async fn of_shipping(text: &mut Exposition, app: &App, shared: &Shared) {
             "Rows of yesterday and today that repeat another one and wait to be merged; answers do not count them.",
             count(&progress.unmerged),
         ),
+        (
+            "store_unsummed_days",
+            "gauge",
+            "Days that were touched since they were added up; answers read their events.",
+            count(&progress.unsummed_days),
+        ),
+        (
+            "summed_days_total",
+            "counter",
+            "Days that this collector added up, since the start.",
+            count(&progress.summed_days),
+        ),
         ("spool_max_bytes", "gauge", "Bytes from which on nothing is taken.", settings.spool_max),
     ] {
         text.single(name, kind, help, value);

@@ -5,12 +5,12 @@ use std::sync::Arc;
 use tokio::runtime::Handle;
 
 use crate::ingest::queue::Queue;
-use crate::report;
 use crate::settings::{Settings, SharedStore};
 use crate::store::clickhouse::ClickHouse;
 use crate::store::shipment::{Role, Shipment};
 use crate::store::shipping::{Pace, Progress, Shipping, ShippingThread};
 use crate::store::sqlite::{Folder, Reader, Writer};
+use crate::store::summing::{Summing, SummingThread};
 use crate::store::{OpenError, StoreError};
 
 /// A folder that is a spool, and the store that it is for.
@@ -59,9 +59,6 @@ pub(super) async fn claim(folder: &Folder, settings: &Settings) -> Result<Option
     let asked = store.clone();
     let answer = tokio::task::spawn_blocking(move || asked.prepare()).await;
     let answer = answer.unwrap_or_else(|error| Ok(Err(StoreError::Failed(error.to_string()))))?;
-    if let Err(error) = &answer {
-        report::line(&format!("events wait in the spool: {error}"));
-    }
     let progress = Arc::new(Progress::new(shipment.shipped));
     Ok(Some(Spool { settings: shared.clone(), store, shipment, progress, prepared: answer.is_ok() }))
 }
@@ -88,7 +85,17 @@ impl Spool {
         Ok(writer.limit_to(self.settings.spool_max))
     }
 
-    /// Starts the thread.
+    /// Starts the thread that adds up days.
+    pub(super) fn sum_up(&self) -> std::io::Result<SummingThread> {
+        SummingThread::start(Summing {
+            store: self.store.clone(),
+            runtime: Handle::current(),
+            batch_age: self.settings.batch_age,
+            progress: self.progress(),
+        })
+    }
+
+    /// Starts the thread that ships.
     pub(super) fn ship(
         self,
         queue: &Queue,

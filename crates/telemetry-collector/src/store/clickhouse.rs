@@ -12,6 +12,9 @@ mod forget;
 mod rows;
 mod schema;
 mod sql;
+mod sums;
+#[cfg(test)]
+mod tests;
 mod upkeep;
 mod view;
 mod write;
@@ -19,3 +22,4 @@ mod write;
 pub use address::{AddressError, ClickHouseAddress};
 pub(crate) use client::ClickHouse;
 pub use schema::ddl;
+pub(crate) use sums::Unsummed;

@@ -58,6 +58,10 @@ pub(crate) struct Progress {
     pub(crate) repeated: AtomicU64,
     /// Rows in the store, of the last two days, that repeat another one and were not merged yet.
     pub(crate) unmerged: AtomicU64,
+    /// Days that were touched since they were added up, see [`super::summing`].
+    pub(crate) unsummed_days: AtomicU64,
+    /// Days that this collector has added up.
+    pub(crate) summed_days: AtomicU64,
     began: Instant,
     /// When the oldest waiting row was seen first, in milliseconds after `began` and one more; 0 when none waits.
     oldest_ms: AtomicU64,
@@ -73,6 +77,8 @@ impl Progress {
             failures: AtomicU64::default(),
             repeated: AtomicU64::default(),
             unmerged: AtomicU64::default(),
+            unsummed_days: AtomicU64::default(),
+            summed_days: AtomicU64::default(),
             began: Instant::now(),
             oldest_ms: AtomicU64::default(),
             is_up: AtomicBool::default(),
@@ -139,7 +145,7 @@ impl Lane<'_> {
             }
         };
         let facts = self.reader.facts(shipment.shipped, planned.to)?;
-        self.store.add_facts(&facts, planned.place, &shipment.token(planned))?;
+        self.store.add_facts(&facts, shipment.node, planned.place, &shipment.token(planned))?;
         shipment.arrived();
         self.keep(shipment)?;
         Ok(facts.len())

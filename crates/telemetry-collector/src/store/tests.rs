@@ -1,5 +1,5 @@
 //! One store against the other.
 
-mod conformance;
+pub(crate) mod conformance;
 #[path = "../../tests/it/engine.rs"]
-mod engine;
+pub(crate) mod engine;

@@ -1,5 +1,7 @@
 //! Collectors that share a store: every event once, whatever happens to collectors, network and store.
 
+use std::io::{Read, Write};
+use std::net::TcpListener;
 use std::path::Path;
 use std::process::Command;
 use std::sync::Mutex;
@@ -129,6 +131,20 @@ fn count(engine: &Engine, sql: &str) -> u64 {
     reply.body.trim().parse().unwrap()
 }
 
+/// Waits until every day is added up as it is now.
+fn summed(engine: &Engine) {
+    let unsummed = "SELECT count() FROM (
+            SELECT day, sum(begun) AS state FROM (
+                SELECT day, node, max(begun) AS begun FROM touched GROUP BY day, node) GROUP BY day) AS days
+        LEFT JOIN (SELECT day, max(basis) AS basis FROM summed GROUP BY day) AS sums USING day
+        WHERE state != basis";
+    let until = Instant::now() + PATIENCE * 4;
+    while count(engine, unsummed) > 0 {
+        assert!(Instant::now() < until, "some days are not added up");
+        std::thread::yield_now();
+    }
+}
+
 /// Two collectors that are killed in turn, clients that go to the other one then, a store that times out, breaks off,
 /// says 500 and loses answers: in the end every event is there once, and answers are those of an embedded store.
 #[test]
@@ -193,11 +209,16 @@ fn p10_every_event_is_there_once_whatever_breaks() {
         assert_eq!(taken.status, 200, "{}", taken.body);
     }
     let expected = answers(&embedded.url(""));
-    for collector in &collectors {
-        for (shared, embedded) in answers(&collector.url).into_iter().zip(&expected) {
-            assert_eq!(shared, *embedded);
+    let agree = || {
+        for collector in &collectors {
+            for (shared, embedded) in answers(&collector.url).into_iter().zip(&expected) {
+                assert_eq!(shared, *embedded);
+            }
         }
-    }
+    };
+    agree();
+    summed(&engine);
+    agree();
 }
 
 /// Clients notice nothing of a store that is away, until the spool is full; afterwards everything arrives.
@@ -302,6 +323,49 @@ fn a_store_that_does_not_fit_is_refused_at_the_start() {
     assert_eq!(code, 1);
     assert!(stderr.contains("has no column event LowCardinality(String)"), "{stderr}");
     assert!(stderr.contains("--print-ddl"), "{stderr}");
+}
+
+/// A server that answers every request alike.
+fn server_that_says(status: &str, body: &'static str) -> String {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap();
+    let head = format!("HTTP/1.1 {status}\r\nconnection: close\r\ncontent-length: {}\r\n\r\n", body.len());
+    std::thread::spawn(move || {
+        for stream in listener.incoming() {
+            let mut stream = stream.unwrap();
+            let mut request = [0; 4096];
+            let _ = stream.read(&mut request);
+            let _ = stream.write_all(format!("{head}{body}").as_bytes());
+        }
+    });
+    address.to_string()
+}
+
+/// A server that was reached and lets nobody in is named at the start, with what it said and the way in.
+#[test]
+fn a_server_that_lets_nobody_in_is_named_at_the_start() {
+    for (status, body, says, hint) in [
+        ("200 OK", "18.16.1\n", "ClickHouse 18.16.1 at", "use 26.9 or newer"),
+        (
+            "403 Forbidden",
+            "Code: 516. DB::Exception: me: Authentication failed: password is incorrect. (AUTHENTICATION_FAILED)\n",
+            "refuses: Code: 516. DB::Exception: me: Authentication failed",
+            "--store-password-file",
+        ),
+        (
+            "404 Not Found",
+            "Code: 81. DB::Exception: Database t does not exist. (UNKNOWN_DATABASE)\n",
+            "refuses: Code: 81. DB::Exception: Database t does not exist",
+            "create the database",
+        ),
+    ] {
+        let folder = tempfile::tempdir().unwrap();
+        let data = folder.path().to_str().unwrap();
+        let store = format!("clickhouse://me@{}/t", server_that_says(status, body));
+        let (code, stderr) = run(&["serve", "--listen", "127.0.0.1:0", "--data", data, "--store", &store]);
+        assert_eq!(code, 1, "{stderr}");
+        assert!(stderr.contains(says) && stderr.contains(hint), "{stderr}");
+    }
 }
 
 fn migrate(data: &str, store: &str, timeout: &str) -> (i32, String, String) {

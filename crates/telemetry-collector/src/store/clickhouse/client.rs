@@ -17,6 +17,22 @@ use crate::store::StoreError;
 
 /// A question that lasts longer is given up; the server is told so, too.
 const READ_LIMIT: Duration = Duration::from_secs(30);
+/// How long a statement may last that nobody waits for.
+const PATIENCE: Duration = Duration::from_secs(600);
+
+/// Why a request had no answer.
+#[derive(Debug)]
+pub(super) enum Trouble {
+    /// A server understood it and says no.
+    Refused {
+        /// ClickHouse's number for the reason.
+        code: Option<u32>,
+        /// What it said, in its own words.
+        text: String,
+    },
+    /// None could be asked.
+    Failed(String),
+}
 
 /// A ClickHouse database, for threads that may wait; a clone is another name for it.
 #[derive(Clone)]
@@ -64,6 +80,17 @@ impl ClickHouse {
         &self.0.name
     }
 
+    /// The version of the server.
+    ///
+    /// Asked in a way that servers of any age understand.
+    pub(super) fn version(&self) -> Result<String, Trouble> {
+        let text = self.at_some_host(self.0.write_limit, async |client| {
+            let query = client.clone().with_compression(Compression::None).query_raw("SELECT version()");
+            query.fetch_bytes("TabSeparated")?.collect().await
+        })?;
+        Ok(String::from_utf8_lossy(&text).trim().to_owned())
+    }
+
     /// The rows that a query answers with.
     pub(super) fn rows(&self, sql: &str) -> Result<Vec<Vec<Value>>, StoreError> {
         self.rows_within(sql, READ_LIMIT)
@@ -86,18 +113,28 @@ impl ClickHouse {
                 .with_setting("do_not_merge_across_partitions_select_final", "1")
                 .with_setting("max_execution_time", seconds.as_str());
             query.fetch_bytes("JSONCompactEachRow")?.collect().await
-        })?;
+        });
+        let text = text.map_err(|trouble| self.error(trouble))?;
         let lines = text.split(|byte| *byte == b'\n').filter(|line| !line.is_empty());
         let rows = lines.map(serde_json::from_slice).collect::<Result<_, _>>();
-        rows.map_err(|error| self.failed(&format!("its answer cannot be read: {error}")))
+        rows.map_err(|error| self.error(Trouble::Failed(format!("its answer cannot be read: {error}"))))
     }
 
     /// Runs a statement that answers nothing.
     pub(super) fn execute(&self, sql: &str) -> Result<(), StoreError> {
-        self.at_some_host(self.0.write_limit, async |client| {
-            let query = client.clone().with_compression(Compression::None).query_raw(sql);
-            query.with_setting("mutations_sync", "2").execute().await
-        })
+        let done = self.at_some_host(self.0.write_limit, async |client| execute(client, sql).await);
+        done.map_err(|trouble| self.error(trouble))
+    }
+
+    /// The same for what may last; no longer waited for when `stop` returns.
+    pub(super) fn execute_until(&self, sql: &str, stop: &impl AsyncFn()) -> Result<(), StoreError> {
+        let done = self.at_some_host(PATIENCE, async |client| {
+            tokio::select! {
+                done = execute(client, sql) => done,
+                () = stop() => Err(Error::Custom("it was no longer waited for".to_owned())),
+            }
+        });
+        done.map_err(|trouble| self.error(trouble))
     }
 
     /// Inserts rows as one block, compressed; a repetition with the same token has no effect.
@@ -109,7 +146,7 @@ impl ClickHouse {
             return Ok(());
         }
         let limit = self.0.write_limit;
-        self.at_some_host(limit, async |client| {
+        let done = self.at_some_host(limit, async |client| {
             let mut insert = client.insert::<T>(table).await?.with_timeouts(Some(limit), Some(limit));
             if !token.is_empty() {
                 insert = insert.with_setting("insert_deduplication_token", token);
@@ -118,7 +155,8 @@ impl ClickHouse {
                 insert.write(row).await?;
             }
             insert.end().await
-        })
+        });
+        done.map_err(|trouble| self.error(trouble))
     }
 
     /// Tries one host after the other, beginning with the one that answered last.
@@ -126,7 +164,7 @@ impl ClickHouse {
         &self,
         limit: Duration,
         request: impl AsyncFn(&Client) -> Result<T, Error>,
-    ) -> Result<T, StoreError> {
+    ) -> Result<T, Trouble> {
         let Inner { hosts, current, runtime, .. } = &*self.0;
         let first = current.load(Ordering::Relaxed);
         let mut problem = "no host is named".to_owned();
@@ -138,25 +176,44 @@ impl ClickHouse {
                     return Ok(answer);
                 }
                 // The server has understood and says no: another one would, too.
-                Ok(Err(Error::BadResponse(text))) => return Err(self.refused(&text)),
+                Ok(Err(Error::BadResponse(text))) => return Err(refused(&text)),
                 Ok(Err(error)) => problem = with_causes(&error),
                 Err(_) => problem = format!("no answer within {} s", limit.as_secs_f32()),
             }
         }
-        Err(self.failed(&problem))
+        // What a TLS client makes of a plain answer.
+        if problem.contains("InvalidContentType") {
+            problem.push_str(" (no HTTPS is spoken at this port)");
+        }
+        Err(Trouble::Failed(problem))
     }
 
-    fn refused(&self, text: &str) -> StoreError {
-        // 159: TIMEOUT_EXCEEDED.
-        match text.contains("Code: 159") {
-            true => StoreError::TooSlow { seconds: READ_LIMIT.as_secs() },
-            false => self.failed(text.lines().next().unwrap_or_default()),
+    pub(super) fn error(&self, trouble: Trouble) -> StoreError {
+        match trouble {
+            Trouble::Refused { code: Some(TIMEOUT_EXCEEDED), .. } => {
+                StoreError::TooSlow { seconds: READ_LIMIT.as_secs() }
+            }
+            Trouble::Refused { text: problem, .. } | Trouble::Failed(problem) => {
+                StoreError::Failed(format!("{}: {problem}", self.0.name))
+            }
         }
     }
+}
 
-    fn failed(&self, problem: &str) -> StoreError {
-        StoreError::Failed(format!("{}: {problem}", self.0.name))
-    }
+const TIMEOUT_EXCEEDED: u32 = 159;
+
+fn refused(text: &str) -> Trouble {
+    let code = text.split_once("Code: ").and_then(|(_, rest)| {
+        let digits = rest.split(|c: char| !c.is_ascii_digit()).next();
+        digits?.parse().ok()
+    });
+    Trouble::Refused { code, text: text.lines().next().unwrap_or_default().to_owned() }
+}
+
+async fn execute(client: &Client, sql: &str) -> Result<(), Error> {
+    let query = client.clone().with_compression(Compression::None).query_raw(sql);
+    let query = query.with_setting("mutations_sync", "2");
+    query.with_setting("do_not_merge_across_partitions_select_final", "1").execute().await
 }
 
 fn with_causes(error: &dyn std::error::Error) -> String {

@@ -3,11 +3,12 @@
 use uuid::Uuid;
 
 use super::client::ClickHouse;
+use super::rows::date;
 use super::sql::quoted;
 use crate::store::{Forgotten, StoreError};
 
 /// The tables that name installations, events last: whoever asks meanwhile finds fewer installations, not strangers.
-const TABLES: [&str; 4] = ["loss", "install", "presence", "event"];
+const TABLES: [&str; 6] = ["loss", "install", "stored", "usage", "presence", "event"];
 
 impl ClickHouse {
     /// Removes an installation; `None` when nothing is stored about it.
@@ -34,9 +35,15 @@ impl ClickHouse {
         if events + counters + known == 0 {
             return Ok(None);
         }
+        // Its days have to be added up anew. No collector has this number; times grow from one forgetting to the next.
+        let touched = self.rows(&format!("SELECT DISTINCT toInt32(day) FROM event WHERE install = {id}"))?;
+        let days = touched.iter().filter_map(|row| row.first()?.as_i64()).map(date).collect();
+        let number = jiff::Timestamp::now().as_microsecond().unsigned_abs();
+        self.touch(&days, Uuid::nil(), number, 0)?;
         for table in TABLES {
             self.execute(&format!("ALTER TABLE {table} DELETE WHERE install = {id}"))?;
         }
+        self.touch(&days, Uuid::nil(), 0, number)?;
         Ok(Some(Forgotten { events, sessions, counters }))
     }
 }

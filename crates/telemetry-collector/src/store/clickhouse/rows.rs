@@ -4,7 +4,8 @@ use clickhouse::Row;
 use serde::Serialize;
 use uuid::Uuid;
 
-use crate::store::question::Arrival;
+use super::sums::label;
+use crate::store::question::{Arrival, Subject};
 use crate::store::shipment::{ClientLoss, Fact};
 use crate::store::{Day, day_of};
 
@@ -153,6 +154,65 @@ impl<'a> PresenceColumns<'a> {
         let day = date(day_of(fact.event.event_timestamp));
         Some(Self { day, source, version, os, arch, caller, language, install })
     }
+}
+
+/// Who used what on which day.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Row, Serialize)]
+pub(super) struct UsageColumns<'a> {
+    day: u16,
+    subject: &'static str,
+    version: &'a str,
+    action: &'a str,
+    provider: &'a str,
+    model: &'a str,
+    tool: &'a str,
+    tool_kind: &'a str,
+    #[serde(with = "clickhouse::serde::uuid")]
+    install: Uuid,
+}
+
+impl<'a> UsageColumns<'a> {
+    /// `None` for an event of no installation, and for what nobody asks the users of.
+    pub(super) fn of(fact: &'a Fact) -> Option<Self> {
+        let (install, _) = fact.install?;
+        let [_, version, ..] = fact.env.each_ref().map(AsRef::as_ref);
+        let [_, provider, model, tool, tool_kind, ..] = fact.names.each_ref().map(AsRef::as_ref);
+        let day = date(day_of(fact.event.event_timestamp));
+        let of = |subject| Self {
+            day,
+            subject: label(subject),
+            version,
+            action: "",
+            provider: "",
+            model: "",
+            tool: "",
+            tool_kind: "",
+            install,
+        };
+        match (fact.event.event.as_str(), fact.action.as_ref()) {
+            ("command", action) => Some(Self { action, ..of(Subject::Command) }),
+            ("session", "start") => Some(of(Subject::SessionStart)),
+            ("tool", _) => Some(Self { tool, tool_kind, ..of(Subject::Tool) }),
+            ("token", _) => Some(Self { provider, model, ..of(Subject::Token) }),
+            _ => None,
+        }
+    }
+}
+
+/// A day that a batch has events of.
+#[derive(Debug, Row, Serialize)]
+pub(super) struct TouchedColumns {
+    pub(super) day: u16,
+    #[serde(with = "clickhouse::serde::uuid")]
+    pub(super) node: Uuid,
+    pub(super) begun: u64,
+    pub(super) arrived: u64,
+}
+
+#[derive(Debug, Row, Serialize)]
+pub(super) struct SummedColumns {
+    pub(super) day: u16,
+    pub(super) basis: u64,
 }
 
 #[derive(Debug, Row, Serialize)]

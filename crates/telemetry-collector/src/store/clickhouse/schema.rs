@@ -1,13 +1,13 @@
 //! The tables, and whether a database has them as they have to be.
 //!
 //! One declaration makes the statements that create them and what an existing database is compared with.
-//! Tables of which a set or a highest value is kept take any repetition; only `event` needs `FINAL` to be read.
+//! Tables of which a set or a highest value is kept take any repetition; `event`, `sums` and `stored` are read with `FINAL`.
 
 use std::collections::BTreeMap;
 
 use serde_json::Value;
 
-use super::client::ClickHouse;
+use super::client::{ClickHouse, Trouble};
 use crate::store::{OpenError, StoreError};
 
 /// The oldest server that is used; it is the one that the tests run against.
@@ -49,7 +49,10 @@ const MERGED_WHOLE: &str = "min_age_to_force_merge_on_partition_only = 1";
 /// Batches that a repetition is recognised among; ignored by replicated tables, which do so anyway.
 const REMEMBERED: &str = "non_replicated_deduplication_window = 10000";
 
-const TABLES: [Table; 7] = [
+/// Keys of `sums` may be absent: not every fact has an outcome or a duration.
+const ABSENT_KEYS: &str = "allow_nullable_key = 1";
+
+const TABLES: [Table; 12] = [
     Table {
         name: "event",
         columns: &[
@@ -115,6 +118,100 @@ const TABLES: [Table; 7] = [
         by_month: true,
         order: "day, source, version, os, arch, caller, language, install",
         settings: &[MERGED, MERGED_WHOLE],
+    },
+    Table {
+        name: "usage",
+        columns: &[
+            column("day", "Date"),
+            column("subject", WORD),
+            column("version", WORD),
+            column("action", WORD),
+            column("provider", WORD),
+            column("model", WORD),
+            column("tool", WORD),
+            column("tool_kind", WORD),
+            packed("install", "UUID", ZSTD),
+        ],
+        engine: "ReplacingMergeTree",
+        by_month: true,
+        // The days of an installation side by side: its id is written once.
+        order: "subject, action, provider, model, tool, tool_kind, version, install, day",
+        settings: &[MERGED, MERGED_WHOLE],
+    },
+    Table {
+        name: "sums",
+        columns: &[
+            column("day", "Date"),
+            packed("basis", "UInt64", DELTA),
+            column("subject", WORD),
+            column("version", WORD),
+            column("event", WORD),
+            column("action", WORD),
+            column("agent", WORD),
+            column("provider", WORD),
+            column("model", WORD),
+            column("tool", WORD),
+            column("tool_kind", WORD),
+            column("purpose", WORD),
+            column("outcome", WORD),
+            column("error", WORD),
+            column("flag", WORD),
+            column("is_success", "Nullable(Int8)"),
+            packed("exit_code", NUMBER, ZSTD),
+            packed("duration_bucket", "Nullable(Int16)", ZSTD),
+            packed("n", "UInt64", ZSTD),
+            packed("input_tokens", "UInt64", ZSTD),
+            packed("output_tokens", "UInt64", ZSTD),
+            packed("cache_read_tokens", "UInt64", ZSTD),
+            packed("cache_write_tokens", "UInt64", ZSTD),
+            packed("reasoning_tokens", "UInt64", ZSTD),
+            packed("cost_nano", "UInt64", ZSTD),
+            packed("priced", "UInt64", ZSTD),
+            packed("turns", "UInt64", ZSTD),
+            packed("tool_calls", "UInt64", ZSTD),
+            packed("tool_errors", "UInt64", ZSTD),
+            packed("error_count", "UInt64", ZSTD),
+            packed("duration_ms", "UInt64", ZSTD),
+        ],
+        engine: "ReplacingMergeTree(basis)",
+        by_month: true,
+        order: "subject, day, version, event, action, agent, provider, model, tool, tool_kind, purpose, outcome, error, \
+                flag, is_success, exit_code, duration_bucket",
+        settings: &[ABSENT_KEYS, MERGED, MERGED_WHOLE],
+    },
+    Table {
+        name: "stored",
+        columns: &[
+            column("day", "Date"),
+            packed("install", "UUID", ZSTD),
+            packed("basis", "UInt64", DELTA),
+            packed("n", "UInt64", ZSTD),
+        ],
+        engine: "ReplacingMergeTree(basis)",
+        by_month: true,
+        order: "install, day",
+        settings: &[MERGED, MERGED_WHOLE],
+    },
+    Table {
+        name: "touched",
+        columns: &[
+            column("day", "Date"),
+            column("node", "UUID"),
+            column("begun", HIGHEST),
+            column("arrived", HIGHEST),
+        ],
+        engine: "AggregatingMergeTree",
+        by_month: false,
+        order: "day, node",
+        settings: &[],
+    },
+    Table {
+        name: "summed",
+        columns: &[column("day", "Date"), column("basis", HIGHEST)],
+        engine: "AggregatingMergeTree",
+        by_month: false,
+        order: "day",
+        settings: &[],
     },
     Table {
         name: "install",
@@ -220,11 +317,13 @@ impl ClickHouse {
     ///
     /// `Ok(Err(_))` when nobody could be asked: what is wrong with the server is not known then.
     pub(crate) fn prepare(&self) -> Result<Result<(), StoreError>, OpenError> {
-        let version = match self.rows_at_once("SELECT version()") {
-            Ok(rows) => rows.first().and_then(|row| row.first()?.as_str().map(str::to_owned)),
-            Err(error) => return Ok(Err(error)),
+        let version = match self.version() {
+            Ok(version) => version,
+            Err(Trouble::Refused { code: Some(code), text }) if let Some(hint) = way_in(code) => {
+                return Err(refused(format!("{} refuses: {text}", self.name()), hint));
+            }
+            Err(trouble) => return Ok(Err(self.error(trouble))),
         };
-        let version = version.unwrap_or_default();
         if !is_new_enough(&version) {
             return Err(refused(
                 format!("ClickHouse {version} at {} is too old", self.name()),
@@ -264,6 +363,19 @@ impl ClickHouse {
             }
         }
         Ok(tables)
+    }
+}
+
+/// What to do about a server that lets nobody in; by ClickHouse's numbers for errors.
+fn way_in(code: u32) -> Option<&'static str> {
+    match code {
+        81 => Some("create the database, or name another one behind the last / of the address"),
+        // Unknown user, wrong password, password required, access denied, authentication failed.
+        192 | 193 | 194 | 497 | 516 => Some(
+            "check the user in front of the @ of the address, and the first line of the file that \
+             --store-password-file names",
+        ),
+        _ => None,
     }
 }
 
@@ -309,7 +421,7 @@ mod tests {
 
     #[test]
     fn a_column_that_differs_is_named() {
-        let table = &TABLES[3];
+        let table = TABLES.iter().find(|table| table.name == "name").unwrap();
         let columns = |kind: &str| {
             BTreeMap::from([("kind".to_owned(), WORD.to_owned()), ("name".to_owned(), kind.to_owned())])
         };
@@ -324,6 +436,21 @@ mod tests {
     fn everything_that_is_shipped_has_a_column() {
         for name in ENV_COLUMNS.into_iter().chain(NAME_COLUMNS).chain(NUMBER_COLUMNS) {
             assert!(TABLES[0].columns.iter().any(|column| column.name == name), "{name}");
+        }
+    }
+
+    #[test]
+    fn sums_are_replaced_by_the_sums_of_the_same_facts() {
+        let sums = TABLES.iter().find(|table| table.name == "sums").unwrap();
+        let keys: Vec<&str> = sums.order.split(", ").collect();
+        let mut columns = sums.columns.iter().map(|column| column.name);
+        columns.find(|name| *name == "n").unwrap();
+        for added in columns {
+            assert!(!keys.contains(&added), "{added}");
+        }
+        let own = sums.columns.iter().take_while(|column| column.name != "n").map(|column| column.name);
+        for name in own.filter(|name| *name != "basis") {
+            assert!(keys.contains(&name), "{name}");
         }
     }
 

@@ -1,7 +1,9 @@
 //! Questions as SQL: text in, text out. What comes back is put together in [`super::view`].
 
+use super::sums::label;
 use crate::answer::range::Range;
 use crate::store::Day;
+use crate::store::keys::kind;
 use crate::store::question::{Filters, Key, Question, Subject, Sum};
 
 /// The days that the server's `Date` knows.
@@ -23,34 +25,29 @@ pub(super) fn quoted(text: &str) -> String {
     out
 }
 
-/// The expression of a key among the facts of a subject.
-pub(super) fn expression(key: Key, subject: Option<Subject>) -> &'static str {
+/// Where facts are found.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Facts {
+    /// In the events: what a subject is there.
+    Events(Subject),
+    /// In tables whose columns are called after keys and sums, and whose rows are about one subject each.
+    Added,
+}
+
+/// The expression of a key.
+pub(super) fn expression(key: Key, facts: Facts) -> &'static str {
     match key {
         Key::Day => "toInt32(day)",
-        Key::Source => "source",
-        Key::Version => "version",
-        Key::Os => "os",
-        Key::Arch => "arch",
-        Key::Caller => "caller",
-        Key::Language => "language",
-        Key::Event => "event",
-        Key::Action => "action",
-        Key::Agent => "agent",
-        Key::Provider => "provider",
-        Key::Model => "model",
-        Key::Tool => "tool",
-        Key::ToolKind => "tool_kind",
-        Key::Purpose => "purpose",
-        Key::Outcome => "outcome",
-        Key::Error if subject == Some(Subject::SessionError) => "error_name",
-        Key::Error => "error",
         Key::Success => "is_success",
         Key::ExitCode => "exit_code",
-        Key::Flag => "flag",
+        Key::Error if facts == Facts::Events(Subject::SessionError) => "error_name",
+        // A name's column is called after its kind.
+        name => kind(name),
     }
 }
 
-fn addend(sum: Sum, subject: Subject) -> &'static str {
+/// The expression of what is added.
+pub(super) fn addend(sum: Sum, facts: Facts) -> &'static str {
     match sum {
         Sum::InputTokens => "input_tokens",
         Sum::OutputTokens => "output_tokens",
@@ -58,25 +55,31 @@ fn addend(sum: Sum, subject: Subject) -> &'static str {
         Sum::CacheWriteTokens => "cache_write_tokens",
         Sum::ReasoningTokens => "reasoning_tokens",
         Sum::CostNano => "cost_nano",
+        Sum::Priced if facts == Facts::Added => "priced",
         Sum::Priced => "cost_nano IS NOT NULL",
         Sum::Turns => "turns",
         Sum::ToolCalls => "tool_calls",
         Sum::ToolErrors => "tool_errors",
-        Sum::Errors if subject == Subject::SessionError => "error_times",
+        Sum::Errors if facts == Facts::Events(Subject::SessionError) => "error_times",
         Sum::Errors => "error_count",
         Sum::DurationMs => "duration_ms",
     }
+}
+
+/// What is added, added up.
+pub(super) fn total(sum: Sum, facts: Facts) -> String {
+    format!("toUInt64(ifNull(sum({}), 0))", addend(sum, facts))
 }
 
 /// Which facts a subject is about, and how they are taken out of events.
 fn subject(subject: Subject) -> (&'static str, &'static str) {
     match subject {
         Subject::Command => ("", "event = 'command'"),
-        Subject::Flag => ("ARRAY JOIN flags AS flag", "event = 'command'"),
+        Subject::Flag => ("ARRAY JOIN flags AS flag ", "event = 'command'"),
         Subject::SessionStart => ("", "event = 'session' AND action = 'start'"),
         Subject::SessionEnd => ("", "event = 'session' AND action = 'end'"),
         Subject::SessionError => (
-            "ARRAY JOIN error_names AS error_name, error_times AS error_times",
+            "ARRAY JOIN error_names AS error_name, error_times AS error_times ",
             "event = 'session' AND action = 'end'",
         ),
         Subject::Tool => ("", "event = 'tool'"),
@@ -97,47 +100,81 @@ pub(super) fn within(range: Range) -> String {
     }
 }
 
+/// The condition for days of any of several ranges.
+pub(super) fn within_any(ranges: &[Range]) -> String {
+    let conditions: Vec<String> = ranges.iter().map(|range| within(*range)).collect();
+    match conditions.as_slice() {
+        [one] => one.clone(),
+        _ => format!("({})", conditions.join(" OR ")),
+    }
+}
+
 /// The condition for what filters let pass, with `AND` before it.
-pub(super) fn passing(filters: &Filters, subject: Option<Subject>) -> String {
+pub(super) fn passing(filters: &Filters, facts: Facts) -> String {
     let one = |(key, values): (Key, &[String])| {
         let values: Vec<String> =
             values.iter().filter(|value| !value.is_empty()).map(|value| quoted(value)).collect();
         // Numbers have no names, and nothing is called by an empty one.
         match values.is_empty() || matches!(key, Key::Day | Key::Success | Key::ExitCode) {
             true => " AND 0".to_owned(),
-            false => format!(" AND {} IN ({})", expression(key, subject), values.join(", ")),
+            false => format!(" AND {} IN ({})", expression(key, facts), values.join(", ")),
         }
     };
     filters.iter().map(one).collect()
 }
 
-/// A question. Its columns are the keys, the bucket if asked for, the count, the installations, and the sums.
-pub(super) fn groups(question: &Question, by_bucket: bool, with_installs: bool) -> String {
-    let Question { subject: kind, range, filters, .. } = question;
-    let (join, condition) = subject(*kind);
-    let mut keys: Vec<String> =
-        question.keys.iter().map(|key| expression(*key, Some(*kind)).to_owned()).collect();
-    if by_bucket {
-        keys.push("duration_bucket".to_owned());
+/// The facts of a subject on some days, taken from events, as `FROM` and `WHERE`.
+pub(super) fn from_events(of: Subject, days: &[Range]) -> String {
+    let (join, condition) = subject(of);
+    format!("FROM event FINAL {join}WHERE {condition} AND {}", within_any(days))
+}
+
+/// The facts of a subject on some days, taken from a table of which each row is about one subject.
+fn from_table(table: &str, of: Subject, days: &[Range]) -> String {
+    format!("FROM {table} WHERE subject = '{}' AND {}", label(of), within_any(days))
+}
+
+/// Keys as columns, with `k0`, `k1` and so on as names, and how to group by them.
+fn grouped<'k>(keys: impl IntoIterator<Item = &'k str>) -> (String, String) {
+    let (mut columns, mut names) = (String::new(), Vec::new());
+    for (at, key) in keys.into_iter().enumerate() {
+        columns.push_str(&format!("{key} AS k{at}, "));
+        names.push(format!("k{at}"));
     }
-    let mut columns: Vec<String> =
-        keys.iter().enumerate().map(|(at, key)| format!("{key} AS k{at}")).collect();
-    columns.push("count()".to_owned());
-    columns.push(match with_installs {
-        true => format!("uniqExactIf(install, install != {NOBODY})"),
-        false => "0".to_owned(),
-    });
-    let sum = |sum: &Sum| format!("toUInt64(ifNull(sum({}), 0))", addend(*sum, *kind));
-    columns.extend(question.sums.iter().map(sum));
-    let group_by = match keys.len() {
-        0 => String::new(),
-        count => format!("GROUP BY {}", (0..count).map(|at| format!("k{at}")).collect::<Vec<_>>().join(", ")),
+    let group_by = if names.is_empty() { String::new() } else { format!(" GROUP BY {}", names.join(", ")) };
+    (columns, group_by)
+}
+
+/// A question about some days. The columns are the keys, the bucket if asked for, the count, and the sums.
+pub(super) fn groups(question: &Question, days: &[Range], facts: Facts) -> String {
+    let (count, from) = match facts {
+        Facts::Events(of) => ("count()", from_events(of, days)),
+        Facts::Added => ("sum(n)", from_table("sums FINAL", question.subject, days)),
     };
+    let keys = question.keys.iter().map(|key| expression(*key, facts));
+    let (keys, group_by) = grouped(keys.chain(question.durations.then_some("duration_bucket")));
+    let totals: String = question.sums.iter().map(|sum| format!(", {}", total(*sum, facts))).collect();
+    format!("SELECT {keys}{count}{totals} {from}{}{group_by}", passing(&question.filters, facts))
+}
+
+/// How many installations there are in each group. The columns are the keys, and the number.
+pub(super) fn installs(question: &Question, facts: Facts) -> String {
+    let days = [question.range];
+    let (count, from) = match facts {
+        Facts::Events(of) => (format!("uniqExactIf(install, install != {NOBODY})"), from_events(of, &days)),
+        Facts::Added => ("uniqExact(install)".to_owned(), from_table("usage", question.subject, &days)),
+    };
+    let (keys, group_by) = grouped(question.keys.iter().map(|key| expression(*key, facts)));
+    format!("SELECT {keys}{count} {from}{}{group_by}", passing(&question.filters, facts))
+}
+
+/// How many installations were present on any day of a range. The columns are the key and the number.
+pub(super) fn present(range: Range, by: Option<Key>, filters: &Filters) -> String {
+    let key = by.map_or("''", |key| expression(key, Facts::Added));
     format!(
-        "SELECT {} FROM event FINAL {join} WHERE {condition} AND {}{} {group_by}",
-        columns.join(", "),
-        within(*range),
-        passing(filters, Some(*kind)),
+        "SELECT {key} AS k, uniqExact(install) FROM presence WHERE {}{} GROUP BY k",
+        within(range),
+        passing(filters, Facts::Added),
     )
 }
 
@@ -145,7 +182,7 @@ pub(super) fn groups(question: &Question, by_bucket: bool, with_installs: bool) 
 ///
 /// The predecessor of the first one is [`NEVER`].
 pub(super) fn presences(range: Range, by: Option<Key>, filters: &Filters) -> String {
-    let key = by.map_or("''", |key| expression(key, None));
+    let key = by.map_or("''", |key| expression(key, Facts::Added));
     format!(
         "SELECT k, d, before, count() FROM (
             SELECT {key} AS k, install, arraySort(groupUniqArray(toInt32(day))) AS days
@@ -153,7 +190,7 @@ pub(super) fn presences(range: Range, by: Option<Key>, filters: &Filters) -> Str
         ARRAY JOIN days AS d, arrayPushFront(arrayPopBack(days), {NEVER}) AS before
         GROUP BY k, d, before",
         within(range),
-        passing(filters, None),
+        passing(filters, Facts::Added),
     )
 }
 
@@ -166,7 +203,7 @@ pub(super) fn new_installs(range: Range, filters: &Filters) -> String {
         "SELECT toInt32(day), uniqExact(install) FROM presence WHERE {days}{} AND (install, day) IN (
             SELECT install, min(first_day) AS day FROM install GROUP BY install HAVING {days})
         GROUP BY day ORDER BY day",
-        passing(filters, None),
+        passing(filters, Facts::Added),
         days = within(range),
     )
 }
@@ -183,7 +220,7 @@ pub(super) fn cohorts(range: Range, first_week: Day, filters: &Filters) -> Strin
             HAVING born >= toDate({}) AND born <= toDate({})) AS births USING install
         ARRAY JOIN weeks AS week GROUP BY born, week",
         within(range),
-        passing(filters, None),
+        passing(filters, Facts::Added),
         first_week.clamp(*DAYS.start(), *DAYS.end()),
         range.to.clamp(*DAYS.start(), *DAYS.end()),
     )
@@ -197,9 +234,9 @@ mod tests {
     fn what_people_type_stays_a_text() {
         assert_eq!(quoted("it's \\"), "'it\\'s \\\\'");
         let filters = Filters::default().with(Key::Version, vec!["1') OR 1 --".to_owned(), String::new()]);
-        assert_eq!(passing(&filters, None), " AND version IN ('1\\') OR 1 --')");
+        assert_eq!(passing(&filters, Facts::Added), " AND version IN ('1\\') OR 1 --')");
         let nothing = Filters::default().with(Key::Version, vec![String::new()]);
-        assert_eq!(passing(&nothing, None), " AND 0");
+        assert_eq!(passing(&nothing, Facts::Added), " AND 0");
     }
 
     #[test]
@@ -218,6 +255,11 @@ mod tests {
         let question = Question::count(Subject::SessionError, range, &Filters::default())
             .by([Key::Day, Key::Error])
             .adding([Sum::Errors]);
-        insta::assert_snapshot!(groups(&question, false, true), @"SELECT toInt32(day) AS k0, error_name AS k1, count(), uniqExactIf(install, install != toUUID('00000000-0000-0000-0000-000000000000')), toUInt64(ifNull(sum(error_times), 0)) FROM event FINAL ARRAY JOIN error_names AS error_name, error_times AS error_times WHERE event = 'session' AND action = 'end' AND day >= toDate(1) AND day <= toDate(2) GROUP BY k0, k1");
+        let days = [range, Range { from: 5, to: 5 }];
+        insta::assert_snapshot!(groups(&question, &days, Facts::Events(Subject::SessionError)), @"SELECT toInt32(day) AS k0, error_name AS k1, count(), toUInt64(ifNull(sum(error_times), 0)) FROM event FINAL ARRAY JOIN error_names AS error_name, error_times AS error_times WHERE event = 'session' AND action = 'end' AND (day >= toDate(1) AND day <= toDate(2) OR day >= toDate(5) AND day <= toDate(5)) GROUP BY k0, k1");
+        insta::assert_snapshot!(groups(&question, &days, Facts::Added), @"SELECT toInt32(day) AS k0, error AS k1, sum(n), toUInt64(ifNull(sum(error_count), 0)) FROM sums FINAL WHERE subject = 'session_error' AND (day >= toDate(1) AND day <= toDate(2) OR day >= toDate(5) AND day <= toDate(5)) GROUP BY k0, k1");
+        let question = Question::count(Subject::Tool, range, &Filters::default()).by([Key::Tool]);
+        insta::assert_snapshot!(installs(&question, Facts::Events(Subject::Tool)), @"SELECT tool AS k0, uniqExactIf(install, install != toUUID('00000000-0000-0000-0000-000000000000')) FROM event FINAL WHERE event = 'tool' AND day >= toDate(1) AND day <= toDate(2) GROUP BY k0");
+        insta::assert_snapshot!(installs(&question, Facts::Added), @"SELECT tool AS k0, uniqExact(install) FROM usage WHERE subject = 'tool' AND day >= toDate(1) AND day <= toDate(2) GROUP BY k0");
     }
 }

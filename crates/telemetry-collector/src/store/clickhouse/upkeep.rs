@@ -40,7 +40,7 @@ impl ClickHouse {
         })?;
         self.add_totals(&totals)?;
         for Partition { id, .. } in old {
-            for table in ["event", "presence"] {
+            for table in ["event", "presence", "usage", "sums", "stored"] {
                 self.execute(&format!("ALTER TABLE {table} DROP PARTITION ID '{id}'"))?;
             }
         }

@@ -7,7 +7,8 @@ use serde_json::Value;
 use uuid::Uuid;
 
 use super::client::ClickHouse;
-use super::sql::{self, NEVER, NOBODY, quoted};
+use super::sql::{self, Facts, NEVER, NOBODY, quoted};
+use super::sums::{self, SummedDays};
 use crate::answer::range::Range;
 use crate::store::keys::{check_install_keys, kind};
 use crate::store::question::{
@@ -16,8 +17,13 @@ use crate::store::question::{
 use crate::store::totals::{NAMES, measured, numbers, together};
 use crate::store::{Day, EventRow, Page, StoreError};
 
-/// One reader's view; it remembers nothing.
-pub(crate) struct ClickHouseView<'c>(&'c ClickHouse);
+/// One reader's view; it remembers only which days have sums.
+pub(crate) struct ClickHouseView<'c> {
+    store: &'c ClickHouse,
+    summed: Option<SummedDays>,
+}
+
+type Groups = BTreeMap<Vec<Cell>, Group>;
 
 impl ClickHouse {
     /// Runs `read` on what the database has now.
@@ -25,7 +31,7 @@ impl ClickHouse {
         &self,
         read: impl FnOnce(&mut dyn View) -> Result<T, StoreError>,
     ) -> Result<T, StoreError> {
-        read(&mut ClickHouseView(self))
+        read(&mut ClickHouseView { store: self, summed: None })
     }
 }
 
@@ -70,7 +76,7 @@ impl Cells {
 
 impl ClickHouseView<'_> {
     fn rows(&self, sql: &str) -> Result<impl Iterator<Item = Cells> + use<>, StoreError> {
-        Ok(self.0.rows(sql)?.into_iter().map(|row| Cells(row.into_iter())))
+        Ok(self.store.rows(sql)?.into_iter().map(|row| Cells(row.into_iter())))
     }
 
     /// The one row of an answer that always has one.
@@ -78,10 +84,39 @@ impl ClickHouseView<'_> {
         Ok(self.rows(sql)?.next().unwrap_or(Cells(Vec::new().into_iter())))
     }
 
-    /// Groups, with durations from rows that are a group and a bucket each.
-    fn grouped(&self, question: &Question, installs: bool) -> Result<BTreeMap<Vec<Cell>, Group>, StoreError> {
-        let mut groups: BTreeMap<Vec<Cell>, Group> = BTreeMap::new();
-        for mut row in self.rows(&sql::groups(question, question.durations, installs))? {
+    /// The days that have sums; the same ones for all questions of an answer.
+    fn summed(&mut self) -> Result<&SummedDays, StoreError> {
+        let known = match self.summed.take() {
+            Some(known) => known,
+            None => self.store.summed_days()?,
+        };
+        Ok(self.summed.insert(known))
+    }
+
+    /// Groups without their installations: from sums where there are some, and from events.
+    fn counted(&mut self, question: &Question) -> Result<Groups, StoreError> {
+        let mut groups = Groups::new();
+        let [in_sums, in_events] = match sums::count_for(question) {
+            true => self.summed()?.split(question.range),
+            false => [Vec::new(), vec![question.range]],
+        };
+        self.add(&mut groups, question, &in_sums, Facts::Added)?;
+        self.add(&mut groups, question, &in_events, Facts::Events(question.subject))?;
+        Ok(groups)
+    }
+
+    /// Adds what some days have, with durations from rows that are a group and a bucket each.
+    fn add(
+        &self,
+        groups: &mut Groups,
+        question: &Question,
+        days: &[Range],
+        facts: Facts,
+    ) -> Result<(), StoreError> {
+        if days.is_empty() {
+            return Ok(());
+        }
+        for mut row in self.rows(&sql::groups(question, days, facts))? {
             let keys: Vec<Cell> = question.keys.iter().map(|_| row.cell()).collect::<Result<_, _>>()?;
             let bucket = if question.durations { row.cell()?.number() } else { None };
             let count: u64 = row.number()?;
@@ -94,7 +129,6 @@ impl ClickHouseView<'_> {
                 ..Group::default()
             });
             group.count += count;
-            group.installs += row.number::<u64>()?;
             for sum in &mut group.sums {
                 *sum += row.number::<u64>()?;
             }
@@ -102,22 +136,24 @@ impl ClickHouseView<'_> {
                 group.durations.add_many(bucket, count);
             }
         }
-        Ok(groups)
+        Ok(())
     }
 }
 
 impl View for ClickHouseView<'_> {
     fn groups(&mut self, question: &Question) -> Result<Vec<Group>, StoreError> {
         question.check()?;
-        if !(question.durations && question.installs) {
-            return Ok(self.grouped(question, question.installs)?.into_values().collect());
-        }
-        // Distinct installations of a group are not those of its buckets added up.
-        let mut groups = self.grouped(&Question { installs: false, ..question.clone() }, false)?;
-        let counted = Question { durations: false, sums: Vec::new(), ..question.clone() };
-        for (keys, Group { installs, .. }) in self.grouped(&counted, true)? {
-            if let Some(group) = groups.get_mut(&keys) {
-                group.installs = installs;
+        let mut groups = self.counted(question)?;
+        if question.installs {
+            let facts = match sums::know_users_of(question) {
+                true => Facts::Added,
+                false => Facts::Events(question.subject),
+            };
+            for mut row in self.rows(&sql::installs(question, facts))? {
+                let keys: Vec<Cell> = question.keys.iter().map(|_| row.cell()).collect::<Result<_, _>>()?;
+                if let Some(group) = groups.get_mut(&keys) {
+                    group.installs = row.number()?;
+                }
             }
         }
         Ok(groups.into_values().collect())
@@ -133,6 +169,12 @@ impl View for ClickHouseView<'_> {
         let mut found: BTreeMap<Cell, Vec<u64>> = BTreeMap::new();
         if by.is_none() {
             found.insert(Cell::Absent, vec![0; windows.len()]);
+        }
+        if let [window] = windows {
+            for mut row in self.rows(&sql::present(*window, by, filters))? {
+                found.insert(row.cell()?, vec![row.number()?]);
+            }
+            return Ok(actives(found));
         }
         let hull = windows.iter().copied();
         let hull = hull.reduce(|a, b| Range { from: a.from.min(b.from), to: a.to.max(b.to) });
@@ -221,10 +263,14 @@ impl View for ClickHouseView<'_> {
             stored: 0,
         };
         if losses.installs > 0 {
-            let stored = format!(
-                "SELECT count() FROM event FINAL WHERE install IN (SELECT install FROM loss WHERE install != {NOBODY})"
-            );
-            losses.stored = self.row(&stored)?.number()?;
+            let who = format!("install IN (SELECT install FROM loss WHERE install != {NOBODY})");
+            let [summed, others] = self.summed()?.split(Range { from: Day::MIN, to: Day::MAX });
+            for (what, days) in [("sum(n) FROM stored", summed), ("count() FROM event", others)] {
+                if !days.is_empty() {
+                    let sql = format!("SELECT {what} FINAL WHERE {} AND {who}", sql::within_any(&days));
+                    losses.stored += self.row(&sql)?.number::<u64>()?;
+                }
+            }
         }
         Ok(losses)
     }

@@ -26,6 +26,13 @@ const fn column(name: &'static str, expression: &'static str, about: &'static st
     SqlColumn { name, expression, about }
 }
 
+/// The name that a number in the dictionary stands for.
+macro_rules! name_of {
+    ($number:literal) => {
+        concat!("(SELECT name FROM main.dict WHERE id = ", $number, ")")
+    };
+}
+
 impl SqlView {
     /// The statement that makes it.
     pub(super) fn create(&self) -> String {
@@ -63,8 +70,8 @@ pub(crate) const VIEWS: [SqlView; 4] = [
             column("day", "date(c.day * 86400, 'unixepoch')", "The UTC day of arrival."),
             column("fate", "c.fate", "As in `/api/v1/health`."),
             column("code", "nullif(c.code, '')", "Why."),
-            column("property", "(SELECT name FROM main.dict WHERE id = c.property)", "The property's name."),
-            column("version", "(SELECT name FROM main.dict WHERE id = c.version)", "The client's version."),
+            column("property", name_of!("c.property"), "The property's name."),
+            column("version", name_of!("c.version"), "The client's version."),
             column("n", "c.n", "How many."),
         ],
     },
@@ -103,27 +110,19 @@ const EVENTS: [SqlColumn; 43] = [
         "e.ts_ms",
         "The client's timestamp in Unix milliseconds; the fastest to filter by.",
     ),
-    column(
-        "event",
-        "(SELECT name FROM main.dict WHERE id = e.event)",
-        "`command`, `session`, `tool`, `token`.",
-    ),
-    column(
-        "action",
-        "(SELECT name FROM main.dict WHERE id = e.action)",
-        "The command, or what a session did.",
-    ),
-    column("source", "(SELECT name FROM main.dict WHERE id = v.source)", "The tool that sent it."),
+    column("event", name_of!("e.event"), "`command`, `session`, `tool`, `token`."),
+    column("action", name_of!("e.action"), "The command, or what a session did."),
+    column("source", name_of!("v.source"), "The tool that sent it."),
     column(
         "user_uuid",
         "(SELECT uuid_text(uuid) FROM main.install WHERE id = e.install)",
         "The installation.",
     ),
-    column("version", "(SELECT name FROM main.dict WHERE id = v.version)", "The tool's version."),
-    column("os", "(SELECT name FROM main.dict WHERE id = v.os)", "The operating system."),
-    column("arch", "(SELECT name FROM main.dict WHERE id = v.arch)", "The processor architecture."),
-    column("caller", "(SELECT name FROM main.dict WHERE id = v.caller)", "`human`, `ci` or `agent`."),
-    column("os_language", "(SELECT name FROM main.dict WHERE id = v.language)", "The language."),
+    column("version", name_of!("v.version"), "The tool's version."),
+    column("os", name_of!("v.os"), "The operating system."),
+    column("arch", name_of!("v.arch"), "The processor architecture."),
+    column("caller", name_of!("v.caller"), "`human`, `ci` or `agent`."),
+    column("os_language", name_of!("v.language"), "The language."),
     column("schema", "nullif(v.schema, -1)", "Which definitions the record was made with."),
     column("session_id", "(SELECT uuid_text(uuid) FROM main.session WHERE id = e.session)", "The session."),
     column(
@@ -131,22 +130,14 @@ const EVENTS: [SqlColumn; 43] = [
         "(SELECT uuid_text(uuid) FROM main.session WHERE id = e.parent_session)",
         "The session that started a sub-agent's.",
     ),
-    column("agent_name", "(SELECT name FROM main.dict WHERE id = e.agent)", "The agent."),
-    column("model_provider", "(SELECT name FROM main.dict WHERE id = e.provider)", "Who runs the model."),
-    column("model_name", "(SELECT name FROM main.dict WHERE id = e.model)", "The model."),
-    column("tool_name", "(SELECT name FROM main.dict WHERE id = e.tool)", "The tool."),
-    column(
-        "tool_kind",
-        "(SELECT name FROM main.dict WHERE id = e.tool_kind)",
-        "`builtin`, `mcp`, `script`, `agent`.",
-    ),
-    column(
-        "purpose",
-        "(SELECT name FROM main.dict WHERE id = e.purpose)",
-        "`turn`, `title` or `compaction`.",
-    ),
-    column("outcome", "(SELECT name FROM main.dict WHERE id = e.outcome)", "How a call or a session ended."),
-    column("error", "(SELECT name FROM main.dict WHERE id = e.error)", "The error class."),
+    column("agent_name", name_of!("e.agent"), "The agent."),
+    column("model_provider", name_of!("e.provider"), "Who runs the model."),
+    column("model_name", name_of!("e.model"), "The model."),
+    column("tool_name", name_of!("e.tool"), "The tool."),
+    column("tool_kind", name_of!("e.tool_kind"), "`builtin`, `mcp`, `script`, `agent`."),
+    column("purpose", name_of!("e.purpose"), "`turn`, `title` or `compaction`."),
+    column("outcome", name_of!("e.outcome"), "How a call or a session ended."),
+    column("error", name_of!("e.error"), "The error class."),
     column("is_success", "e.is_success", "1 or 0."),
     column("exit_code", "e.exit_code", "The exit code of a command."),
     column("duration_ms", "e.duration_ms", "Milliseconds."),

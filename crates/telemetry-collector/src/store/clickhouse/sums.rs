@@ -1,0 +1,326 @@
+//! Days added up: most questions are answered from some thousand sums of a day instead of from its events.
+//!
+//! Sums are never added to: what would then count a repetition twice. They are made from a day's events as `FINAL` shows
+//! them, all at once, and count as the day's sums only until something touches the day again:
+//!
+//! - Before a batch is inserted, the collector writes down for each of its days that it has *begun*, and afterwards that
+//!   it has *arrived* (`touched`: the highest number of each collector, which grows with every batch).
+//! - What all collectors have begun, added up, is the day's state; it grows with every batch.
+//! - When everything that was begun has arrived, anybody may add the day up, and then note the state that was seen
+//!   *before* (`summed`). Sums and note may be made any number of times, by several collectors at once.
+//! - An answer takes the sums of the days whose state is still the noted one, and the events of all others.
+//!
+//! So a day that is touched while it is added up is answered from its events, and so is one whose batch never arrived,
+//! until its collector is back. The state is also the version by which sums replace each other. A sum whose facts are
+//! gone is written as zero: it must not stay. How many events each installation has on a day (`stored`) is kept alike.
+
+use super::client::ClickHouse;
+use super::rows::{SummedColumns, date};
+use super::sql::{self, Facts, NOBODY};
+use crate::answer::range::Range;
+use crate::store::keys::kind;
+use crate::store::question::{Key, Question, Subject, Sum};
+use crate::store::{Day, StoreError};
+
+/// What a subject's facts are called where they are counted.
+pub(super) fn label(subject: Subject) -> &'static str {
+    match subject {
+        Subject::Command => "command",
+        Subject::Flag => "flag",
+        Subject::SessionStart => "session_start",
+        Subject::SessionEnd => "session_end",
+        Subject::SessionError => "session_error",
+        Subject::Tool => "tool",
+        Subject::Token => "token",
+        Subject::Other => "other",
+    }
+}
+
+/// The keys that the sums of a subject are kept by, beside the day.
+///
+/// More keys answer more questions from more rows; with all of them, there are as many rows as events.
+fn kept_by(subject: Subject) -> &'static [Key] {
+    match subject {
+        Subject::Command => &[Key::Version, Key::Action, Key::Success, Key::ExitCode, Key::Error],
+        Subject::Flag => &[Key::Version, Key::Action, Key::Flag],
+        Subject::SessionStart => &[Key::Version, Key::Agent],
+        Subject::SessionEnd => &[Key::Version, Key::Agent, Key::Outcome],
+        Subject::SessionError => &[Key::Version, Key::Error],
+        Subject::Tool => &[Key::Version, Key::Tool, Key::ToolKind, Key::Outcome, Key::Success, Key::Error],
+        Subject::Token => &[Key::Version, Key::Provider, Key::Model, Key::Purpose],
+        Subject::Other => &[Key::Version, Key::Event, Key::Action],
+    }
+}
+
+/// The keys that the users of a subject are kept by, beside the day; `None` where nobody asks for them.
+fn used_by(subject: Subject) -> Option<&'static [Key]> {
+    match subject {
+        Subject::Command => Some(&[Key::Version, Key::Action]),
+        Subject::SessionStart => Some(&[Key::Version]),
+        Subject::Tool => Some(&[Key::Version, Key::Tool, Key::ToolKind]),
+        Subject::Token => Some(&[Key::Version, Key::Provider, Key::Model]),
+        Subject::Flag | Subject::SessionEnd | Subject::SessionError | Subject::Other => None,
+    }
+}
+
+/// Whether all that a question groups and filters by is kept.
+fn is_kept(question: &Question, keys: &[Key]) -> bool {
+    let mut asked = question.keys.iter().copied().chain(question.filters.iter().map(|(key, _)| key));
+    asked.all(|key| key == Key::Day || keys.contains(&key))
+}
+
+/// Whether sums answer a question, but for its installations.
+pub(super) fn count_for(question: &Question) -> bool {
+    is_kept(question, kept_by(question.subject))
+}
+
+/// Whether the set of who used what answers how many installations there are.
+pub(super) fn know_users_of(question: &Question) -> bool {
+    used_by(question.subject).is_some_and(|keys| is_kept(question, keys))
+}
+
+/// All keys of sums, in the order of their columns.
+const KEYS: [Key; 14] = [
+    Key::Version,
+    Key::Event,
+    Key::Action,
+    Key::Agent,
+    Key::Provider,
+    Key::Model,
+    Key::Tool,
+    Key::ToolKind,
+    Key::Purpose,
+    Key::Outcome,
+    Key::Error,
+    Key::Flag,
+    Key::Success,
+    Key::ExitCode,
+];
+/// What is added up, in the order of the columns.
+const SUMS: [Sum; 12] = [
+    Sum::InputTokens,
+    Sum::OutputTokens,
+    Sum::CacheReadTokens,
+    Sum::CacheWriteTokens,
+    Sum::ReasoningTokens,
+    Sum::CostNano,
+    Sum::Priced,
+    Sum::Turns,
+    Sum::ToolCalls,
+    Sum::ToolErrors,
+    Sum::Errors,
+    Sum::DurationMs,
+];
+
+/// The statement that adds a day up.
+fn adding_up(day: Day, state: u64) -> String {
+    let on = Range { from: day, to: day };
+    let keys: Vec<&str> = KEYS.into_iter().map(|key| sql::expression(key, Facts::Added)).collect();
+    let numbers: Vec<&str> = SUMS.into_iter().map(|sum| sql::addend(sum, Facts::Added)).collect();
+    let all_keys = format!("subject, {}, duration_bucket", keys.join(", "));
+    // Every part has the columns of `all_keys`, under numbered names, and then those of `numbers`.
+    let mut parts: Vec<String> = Subject::ALL.into_iter().map(|subject| part(subject, on)).collect();
+    let zeros = ", 0".repeat(numbers.len() + 1);
+    parts.push(format!("SELECT {all_keys}{zeros} FROM sums FINAL WHERE {}", sql::within(on)));
+    let numbered = |letter, count: usize| (0..count).map(|at| format!("{letter}{at}")).collect::<Vec<_>>();
+    let groups = numbered('k', KEYS.len() + 2).join(", ");
+    let totals: Vec<String> =
+        numbered('s', numbers.len() + 1).into_iter().map(|column| format!("sum({column})")).collect();
+    format!(
+        "INSERT INTO sums (day, basis, {all_keys}, n, {}) SELECT toDate({}), toUInt64({state}), {groups}, {} \
+         FROM ({}) GROUP BY {groups}",
+        numbers.join(", "),
+        date(day),
+        totals.join(", "),
+        parts.join(" UNION ALL "),
+    )
+}
+
+/// The statement that counts a day's events by installation.
+fn counting_up(day: Day, state: u64) -> String {
+    let on = sql::within(Range { from: day, to: day });
+    format!(
+        "INSERT INTO stored (day, install, basis, n) SELECT toDate({}), install, toUInt64({state}), sum(n) FROM (
+            SELECT install, count() AS n FROM event FINAL WHERE {on} AND install != {NOBODY} GROUP BY install
+            UNION ALL SELECT install, 0 FROM stored FINAL WHERE {on})
+        GROUP BY install",
+        date(day),
+    )
+}
+
+/// The groups of one subject, in the columns that all subjects share.
+fn part(subject: Subject, on: Range) -> String {
+    let kept = kept_by(subject);
+    let facts = Facts::Events(subject);
+    let mut columns = vec![format!("'{}' AS k0", label(subject))];
+    let mut group_by = Vec::new();
+    let mut key = |expression: &'static str, is_kept: bool, absent: &'static str| {
+        let at = columns.len();
+        columns.push(format!("{} AS k{at}", if is_kept { expression } else { absent }));
+        if is_kept {
+            group_by.push(format!("k{at}"));
+        }
+    };
+    for of in KEYS {
+        let absent = if kind(of).is_empty() { "NULL" } else { "''" };
+        key(sql::expression(of, facts), kept.contains(&of), absent);
+    }
+    key("duration_bucket", subject.has_duration(), "NULL");
+    columns.push("count() AS s0".to_owned());
+    for (at, sum) in SUMS.into_iter().enumerate() {
+        let total = if subject.sums(sum) { sql::total(sum, facts) } else { "0".to_owned() };
+        columns.push(format!("{total} AS s{}", at + 1));
+    }
+    format!(
+        "SELECT {} {} GROUP BY {}",
+        columns.join(", "),
+        sql::from_events(subject, &[on]),
+        group_by.join(", ")
+    )
+}
+
+/// A day whose sums are not those of its events.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Unsummed {
+    pub(crate) day: Day,
+    /// What was begun there.
+    pub(crate) state: u64,
+    /// Whether all of that has arrived, so that it can be added up.
+    pub(crate) is_whole: bool,
+}
+
+/// What is known of a day.
+struct Known {
+    day: Day,
+    state: u64,
+    basis: u64,
+    is_whole: bool,
+}
+
+impl ClickHouse {
+    fn known_days(&self) -> Result<Vec<Known>, StoreError> {
+        let sql = "SELECT toInt32(day), sum(state), sum(basis), min(is_whole) FROM (
+                SELECT day, toUInt64(sum(begun)) AS state, toUInt64(0) AS basis, min(arrived >= begun) AS is_whole FROM (
+                    SELECT day, node, max(begun) AS begun, max(arrived) AS arrived FROM touched GROUP BY day, node)
+                GROUP BY day
+                UNION ALL SELECT day, toUInt64(0), max(basis), 1 FROM summed GROUP BY day)
+            GROUP BY day ORDER BY day";
+        let known = |row: Vec<serde_json::Value>| {
+            let number = |at: usize| row.get(at)?.as_u64();
+            let day = row.first()?.as_i64()?;
+            Some(Known { day, state: number(1)?, basis: number(2)?, is_whole: number(3)? == 1 })
+        };
+        Ok(self.rows(sql)?.into_iter().filter_map(known).collect())
+    }
+
+    /// The days that can be answered from their sums, now.
+    pub(super) fn summed_days(&self) -> Result<SummedDays, StoreError> {
+        let known = self.known_days()?;
+        let summed = known.iter().filter(|day| day.state == day.basis && day.state > 0);
+        Ok(SummedDays::of(summed.map(|day| day.day)))
+    }
+
+    /// The days that cannot, in order.
+    pub(crate) fn unsummed_days(&self) -> Result<Vec<Unsummed>, StoreError> {
+        let unsummed = self.known_days()?.into_iter().filter(|day| day.state != day.basis);
+        Ok(unsummed.map(|Known { day, state, is_whole, .. }| Unsummed { day, state, is_whole }).collect())
+    }
+
+    /// Adds a day up that was found to be whole; as long as `stop` does not end it, it may take its time.
+    pub(crate) fn sum_day(&self, of: Unsummed, stop: impl AsyncFn()) -> Result<(), StoreError> {
+        self.execute_until(&adding_up(of.day, of.state), &stop)?;
+        self.execute_until(&counting_up(of.day, of.state), &stop)?;
+        let note = SummedColumns { day: date(of.day), basis: of.state };
+        self.insert::<SummedColumns>("summed", "", &[note])
+    }
+
+    /// Adds up everything that is whole.
+    pub(crate) fn sum_all(&self) -> Result<(), StoreError> {
+        let unsummed = self.unsummed_days()?;
+        unsummed
+            .into_iter()
+            .filter(|day| day.is_whole)
+            .try_for_each(|day| self.sum_day(day, std::future::pending))
+    }
+}
+
+/// Days that can be answered from their sums.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(super) struct SummedDays(Vec<Range>);
+
+impl SummedDays {
+    /// Of days in order.
+    fn of(days: impl Iterator<Item = Day>) -> Self {
+        let mut runs: Vec<Range> = Vec::new();
+        for day in days {
+            match runs.last_mut() {
+                Some(run) if run.to + 1 == day => run.to = day,
+                _ => runs.push(Range { from: day, to: day }),
+            }
+        }
+        Self(runs)
+    }
+
+    /// The parts of a range that have sums, and those that have not.
+    pub(super) fn split(&self, range: Range) -> [Vec<Range>; 2] {
+        let [mut summed, mut others] = [Vec::new(), Vec::new()];
+        let mut from = range.from;
+        for run in &self.0 {
+            let run = Range { from: run.from.max(from), to: run.to.min(range.to) };
+            if run.from > run.to {
+                continue;
+            }
+            if from < run.from {
+                others.push(Range { from, to: run.from - 1 });
+            }
+            summed.push(run);
+            from = run.to + 1;
+        }
+        if from <= range.to {
+            others.push(Range { from, to: range.to });
+        }
+        [summed, others]
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn ranges(pairs: &[(Day, Day)]) -> Vec<Range> {
+        pairs.iter().map(|(from, to)| Range { from: *from, to: *to }).collect()
+    }
+
+    #[test]
+    fn a_range_is_split_without_gap_or_overlap() {
+        let summed = SummedDays::of([3, 4, 5, 8, 9].into_iter());
+        assert_eq!(summed.0, ranges(&[(3, 5), (8, 9)]));
+        for (range, in_sums, in_events) in [
+            ((0, 10), vec![(3, 5), (8, 9)], vec![(0, 2), (6, 7), (10, 10)]),
+            ((4, 8), vec![(4, 5), (8, 8)], vec![(6, 7)]),
+            ((5, 5), vec![(5, 5)], vec![]),
+            ((6, 7), vec![], vec![(6, 7)]),
+            ((9, 20), vec![(9, 9)], vec![(10, 20)]),
+            ((5, 4), vec![], vec![]),
+        ] {
+            let range = Range { from: range.0, to: range.1 };
+            assert_eq!(summed.split(range), [ranges(&in_sums), ranges(&in_events)], "{range:?}");
+        }
+        let ever = Range { from: Day::MIN, to: Day::MAX };
+        assert_eq!(SummedDays::default().split(ever), [vec![], vec![ever]]);
+        let [_, others] = summed.split(ever);
+        assert_eq!(others, ranges(&[(Day::MIN, 2), (6, 7), (10, Day::MAX)]));
+    }
+
+    #[test]
+    fn sums_are_kept_by_what_their_facts_have() {
+        for subject in Subject::ALL {
+            for key in kept_by(subject).iter().chain(used_by(subject).unwrap_or_default()) {
+                assert!(subject.has(*key), "{subject:?} {key:?}");
+            }
+            for key in kept_by(subject) {
+                assert!(KEYS.contains(key), "{key:?}");
+            }
+        }
+    }
+}
