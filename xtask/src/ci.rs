@@ -81,7 +81,7 @@ pub(crate) fn run() -> anyhow::Result<()> {
 
 /// Lists the steps in the order in which they run.
 fn plan(machine: &Machine) -> Vec<Step> {
-    let definitions_only = [
+    let without_http = [
         "clippy",
         "--locked",
         "-p",
@@ -97,7 +97,7 @@ fn plan(machine: &Machine) -> Vec<Step> {
         cargo("format", &["fmt", "--all", "--check"]),
         cargo("lints", &["clippy", "--locked", "--workspace", "--all-targets", "--", "-D", "warnings"]),
         // The SDK without HTTP is what a tool with a transport of its own builds; the workspace never does.
-        cargo("lints, no http", &definitions_only),
+        cargo("lints, no http", &without_http),
         // What the collector builds when it is built alone.
         cargo(
             "lints, collector alone",

@@ -225,31 +225,22 @@ impl Telemetry {
             _ => {}
         }
         recorder.changed.notify_all();
-        let mut reason = None;
-        loop {
+        let endpoint = || self.shared.setup.endpoint.describe();
+        let reason = loop {
             let now = Instant::now();
             match live.sender {
-                Sender::Idle => break,
-                Sender::Impossible => {
-                    reason = Some("the system gave no thread to send with".to_owned());
-                    break;
+                Sender::Idle => break None,
+                Sender::Impossible => break Some("the system gave no thread to send with".to_owned()),
+                Sender::None => break Some("telemetry was turned off or reset meanwhile".to_owned()),
+                Sender::Paused if live.flush_until.is_none() => {
+                    break Some(format!("{} did not take them; see `telemetry log`", endpoint()));
                 }
-                Sender::Paused | Sender::None if live.flush_until.is_none() => {
-                    reason = Some(format!(
-                        "{} did not take them; see `telemetry log`",
-                        self.shared.setup.endpoint.describe()
-                    ));
-                    break;
-                }
-                _ if now >= deadline => {
-                    reason = Some("no answer in time".to_owned());
-                    break;
-                }
+                _ if now >= deadline => break Some(format!("{} did not answer in time", endpoint())),
                 _ => {}
             }
             let wait = deadline.saturating_duration_since(now);
             live = recorder.changed.wait_timeout(live, wait).unwrap_or_else(PoisonError::into_inner).0;
-        }
+        };
         live.flush_until = None;
         let in_flight = if let Sender::InFlight(since) = live.sender { Some(since) } else { None };
         drop(live);

@@ -143,7 +143,8 @@ pub(crate) struct Breaker {
     pub(crate) answer_ms: Option<u64>,
     /// The version that was told to stop (410).
     pub(crate) stopped_version: Option<String>,
-    /// When a run was patient.
+    /// When a run was patient, whatever the endpoint; remembered beside all of them.
+    #[serde(skip)]
     pub(crate) patient_ms: u64,
     /// When something was delivered.
     pub(crate) delivered_ms: Option<u64>,

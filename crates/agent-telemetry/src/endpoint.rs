@@ -100,7 +100,7 @@ struct Parsed {
 }
 
 fn parse(url: &str) -> Result<Parsed, &'static str> {
-    const NOT_A_URL: &str = "not a URL of the form https://host/path";
+    const NOT_A_URL: &str = "not a URL of the form https://host:port/path, where :port may be left out";
     let (secure, rest) = if let Some(rest) = url.strip_prefix("https://") {
         (true, rest)
     } else if let Some(rest) = url.strip_prefix("http://") {
@@ -115,16 +115,22 @@ fn parse(url: &str) -> Result<Parsed, &'static str> {
     if authority.is_empty() || url.contains(|c: char| c.is_whitespace() || c.is_control()) {
         return Err(NOT_A_URL);
     }
-    let name = match authority.strip_prefix('[') {
-        Some(ipv6) => ipv6.split(']').next().unwrap_or_default(),
-        None => authority.split(':').next().unwrap_or_default(),
+    let (name, port) = match authority.strip_prefix('[') {
+        Some(ipv6) => ipv6.split_once(']').unwrap_or_default(),
+        None => authority.split_at(authority.find(':').unwrap_or(authority.len())),
     };
-    if name.is_empty() {
+    if name.is_empty() || !(port.is_empty() || is_port(port)) {
         return Err(NOT_A_URL);
     }
     let loopback = name.eq_ignore_ascii_case("localhost")
         || name.parse::<std::net::IpAddr>().is_ok_and(|address| address.is_loopback());
     Ok(Parsed { secure, host: authority.to_owned(), loopback })
+}
+
+/// `:4380`.
+fn is_port(text: &str) -> bool {
+    let number = text.strip_prefix(':').filter(|port| port.bytes().all(|byte| byte.is_ascii_digit()));
+    number.and_then(|port| port.parse::<u16>().ok()).is_some_and(|port| port > 0)
 }
 
 fn without_credentials(url: &str) -> String {

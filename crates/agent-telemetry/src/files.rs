@@ -119,7 +119,8 @@ fn wait_for_lock(file: File) -> io::Result<Locked> {
             Err(TryLockError::WouldBlock) => {
                 let deadline = *deadline.get_or_insert_with(|| Instant::now() + LOCK_PATIENCE);
                 if Instant::now() >= deadline {
-                    return Err(io::ErrorKind::TimedOut.into());
+                    let text = "another process keeps its folder locked; try again when that has ended";
+                    return Err(io::Error::new(io::ErrorKind::TimedOut, text));
                 }
                 std::thread::sleep(LOCK_POLL);
             }

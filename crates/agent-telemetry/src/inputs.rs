@@ -53,10 +53,14 @@ const AGENT_VARIABLES: [&str; 5] =
 const CI_VARIABLES: [&str; 4] = ["CI", "CONTINUOUS_INTEGRATION", "BUILD_NUMBER", "TF_BUILD"];
 
 impl Inputs {
-    /// Reads this process's environment.
+    /// Reads this process's environment, and the host's name, which no name may contain.
     #[must_use]
     pub fn from_process() -> Self {
-        Self::from_lookup(|name| std::env::var_os(name))
+        let inputs = Self::from_lookup(|name| std::env::var_os(name));
+        match host() {
+            Some(host) => inputs.private_word(host_label(&host)),
+            None => inputs,
+        }
     }
 
     /// Reads an environment given as a function.
@@ -79,6 +83,7 @@ impl Inputs {
         let home_names = home
             .filter_map(|path| Path::new(&path).file_name().map(|name| name.to_string_lossy().into_owned()));
         let host = ["HOSTNAME", "COMPUTERNAME"].iter().filter_map(|name| filled(name));
+        let host = host.map(|name| host_label(&name).to_owned());
         Self {
             enabled: text("TELEMETRY_ENABLED"),
             do_not_track: text("DO_NOT_TRACK"),
@@ -123,12 +128,29 @@ impl Inputs {
         self
     }
 
-    /// Adds a word that no name may contain, such as the host's name.
+    /// Adds a word that no name may contain, beside login, home folder and host.
     #[must_use]
     pub fn private_word(mut self, word: impl Into<String>) -> Self {
         self.private_words.push(word.into());
         self
     }
+}
+
+/// What this machine calls itself; shells rarely export it.
+#[cfg(unix)]
+fn host() -> Option<String> {
+    Some(rustix::system::uname().nodename().to_string_lossy().into_owned())
+}
+
+/// The environment says it.
+#[cfg(not(unix))]
+fn host() -> Option<String> {
+    None
+}
+
+/// A host's own name, without its domain: whoever names something after a machine leaves that out.
+fn host_label(host: &str) -> &str {
+    host.trim().split('.').next().unwrap_or_default()
 }
 
 /// Where telemetry keeps its files; `None` where there is no home.

@@ -68,6 +68,8 @@ impl Receipt {
     }
 
     /// What became of it, waiting at most `timeout` for the collector's answer.
+    ///
+    /// Ask soon: a process that lost much since remembers of the oldest only that they were journaled.
     #[must_use]
     pub fn wait(&self, timeout: Duration) -> Outcome {
         match &self.0 {

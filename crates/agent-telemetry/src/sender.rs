@@ -74,6 +74,8 @@ struct Thread {
     clock_is_off: bool,
     /// How many records at a time, after a request with more was refused as a whole.
     at_a_time: usize,
+    /// Whether the last request was answered, so that the next one goes over the same connection.
+    is_connected: bool,
 }
 
 /// The next thing to do.
@@ -118,6 +120,7 @@ impl Thread {
             reported: None,
             clock_is_off: false,
             at_a_time: MAX_RECORDS,
+            is_connected: false,
         }
     }
 
@@ -274,10 +277,9 @@ impl Thread {
 /// Takes this process's segments, from the oldest, while all their records are resolved; the one being written only at
 /// the end.
 fn take_finished(live: &mut Live) -> Vec<Owned> {
-    let ending = live.closing.is_some() || live.flush_until.is_some();
     let mut finished = Vec::new();
     while live.segments.front().is_some_and(|segment| segment.unresolved() == 0)
-        && (ending || live.segments.len() > 1)
+        && (live.is_ending() || live.segments.len() > 1)
     {
         finished.extend(live.segments.pop_front());
     }

@@ -46,13 +46,10 @@ impl Startup {
     /// Reads what was said. Only a debug log is written, if one was asked for.
     pub(crate) fn new(global: &Global, env_files: &[PathBuf], as_plugin: bool) -> Self {
         let env_files = EnvFiles::read(env_files);
-        let inputs = Inputs::from_process()
-            .hide_notice(HIDE.iter().any(|name| is_yes(name)))
-            .built_in(
-                option_env!("DOCKER_AGENT_TELEMETRY_ENDPOINT"),
-                option_env!("DOCKER_AGENT_TELEMETRY_API_KEY"),
-            )
-            .private_word(rustix::system::uname().nodename().to_string_lossy());
+        let inputs = Inputs::from_process().hide_notice(HIDE.iter().any(|name| is_yes(name))).built_in(
+            option_env!("DOCKER_AGENT_TELEMETRY_ENDPOINT"),
+            option_env!("DOCKER_AGENT_TELEMETRY_API_KEY"),
+        );
         let inputs = env_files.say(inputs);
         let dirs = Dirs::standard(NAME).config(global.config_dir.clone()).state(global.data_dir.clone());
         let debug_log = if global.debug { open_debug_log(global, &dirs) } else { None };

@@ -2,6 +2,8 @@
 //!
 //! Tests that carry a promise are named after it.
 
+use std::time::{Duration, Instant};
+
 use agent_runtime::{Answer, Event, TurnOutcome};
 use serde_json::{Value, json};
 
@@ -159,14 +161,28 @@ fn p11_cancelling_is_no_failure_of_a_tool() {
 
 #[test]
 fn p11_durations_are_measured() {
-    let server = Server::start([calls(&[("shell", json!({ "cmd": "sleep 0.05" }))]), says("ok")]);
+    let (open, gate) = gate();
+    let slow = Script::Gated(vec![text("ok")], gate, vec![finish("stop"), usage(1, 1, 0), done()]);
+    let server = Server::start([calls(&[("shell", json!({ "cmd": "sleep 0.05" }))]), slow]);
     let file = agent_file(&server.base_url, "permissions: { allow: [shell] }\n");
     let mut stage = Stage::with_file(&file);
-    stage.turn("?", &mut Notes::default());
+    std::thread::scope(|scope| {
+        scope.spawn(|| {
+            // 50 ms after the second request arrived.
+            let mut asked = None;
+            while asked.is_none_or(|asked: Instant| asked.elapsed() < Duration::from_millis(50)) {
+                asked = asked.or_else(|| (server.seen().len() == 2).then(Instant::now));
+                std::thread::yield_now();
+            }
+            open.send(())
+        });
+        stage.turn("?", &mut Notes::default());
+    });
     let records = stage.finish();
     let duration =
         |event: &str, which: usize| of_kind(&records, event)[which]["duration_ms"].as_u64().unwrap();
     assert!(duration("tool", 0) >= 50, "{records:?}");
+    assert!(duration("token", 1) >= 50, "{records:?}");
     let parts = duration("token", 0) + duration("tool", 0) + duration("token", 1);
     assert!(duration("session", 1) >= parts, "{records:?}");
 }

@@ -204,29 +204,45 @@ fn parse(bytes: &[u8]) -> Saved {
 }
 
 /// Changes the file in a folder, making both when missing. A corrupt or newer file is replaced only when `replace` says
-/// so, because it says off.
+/// so, because it says off. An error names the file.
 pub(crate) fn update(
     folder: &Path,
     replace: bool,
     change: impl FnOnce(&mut ConsentFile),
 ) -> io::Result<ConsentFile> {
-    files::create_private_dir(folder)?;
-    files::with_folder_locked(folder, || {
-        let mut file = match read(folder) {
-            Saved::Read(file) => file,
-            Saved::Missing => ConsentFile::default(),
-            Saved::Unreadable(kind) => return Err(kind.into()),
-            Saved::Corrupt | Saved::Newer if replace => {
-                ConsentFile { generation: files::unix_ms(), ..ConsentFile::default() }
-            }
-            Saved::Corrupt | Saved::Newer => return Err(io::ErrorKind::InvalidData.into()),
-        };
-        change(&mut file);
-        let mut bytes = serde_json::to_vec(&file)?;
-        bytes.push(b'\n');
-        files::replace(&folder.join(NAME), &bytes)?;
-        Ok(file)
-    })
+    let update = || {
+        files::create_private_dir(folder)?;
+        files::with_folder_locked(folder, || {
+            let mut file = changeable(read(folder), replace)?;
+            change(&mut file);
+            let mut bytes = serde_json::to_vec(&file)?;
+            bytes.push(b'\n');
+            files::replace(&folder.join(NAME), &bytes)?;
+            Ok(file)
+        })
+    };
+    update().map_err(|error| about(folder, &error))
+}
+
+fn changeable(saved: Saved, replace: bool) -> io::Result<ConsentFile> {
+    match saved {
+        Saved::Read(file) => Ok(file),
+        Saved::Missing => Ok(ConsentFile::default()),
+        Saved::Unreadable(kind) => Err(kind.into()),
+        Saved::Corrupt | Saved::Newer if replace => {
+            Ok(ConsentFile { generation: files::unix_ms(), ..ConsentFile::default() })
+        }
+        Saved::Corrupt | Saved::Newer => {
+            let problem = saved.problem().unwrap_or_default();
+            let text = format!("it {problem}; `telemetry enable` or `telemetry disable` replaces it");
+            Err(io::Error::new(io::ErrorKind::InvalidData, text))
+        }
+    }
+}
+
+/// The same error, with the file that it is about.
+fn about(folder: &Path, error: &io::Error) -> io::Error {
+    io::Error::new(error.kind(), format!("{}: {error}", folder.join(NAME).display()))
 }
 
 /// Saves a no. Where there is no room for another file, the one that is there is overwritten; if even that tears, a file
@@ -241,7 +257,7 @@ pub(crate) fn save_off(folder: &Path) -> io::Result<()> {
     match saved {
         Ok(_) => Ok(()),
         Err(error) if error.kind() == io::ErrorKind::StorageFull => {
-            fs::write(folder.join(NAME), serde_json::to_vec(&off)?)
+            fs::write(folder.join(NAME), serde_json::to_vec(&off)?).map_err(|error| about(folder, &error))
         }
         Err(error) => Err(error),
     }

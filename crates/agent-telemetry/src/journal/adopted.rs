@@ -1,6 +1,6 @@
 //! A segment that a dead process left, locked by this one.
 
-use std::fs;
+use std::fs::{self, File};
 use std::io::{Read as _, Write as _};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
@@ -27,15 +27,18 @@ pub(crate) struct Adopted {
 impl Adopted {
     /// Takes over a segment; `None` when its writer may be alive or it is gone.
     pub(super) fn take(path: &Path) -> Option<Self> {
+        Self::lock(path, files::private().read(true).append(true).open(path).ok()?)
+    }
+
+    /// Takes over a segment that is open: whoever had it may have finished and unlinked it since it was opened.
+    fn lock(path: &Path, file: File) -> Option<Self> {
         let stem = SegmentName::of(path)?.stem.to_owned();
-        let file = files::private().read(true).append(true).open(path).ok()?;
         let file = Locked::try_new(file).ok()?;
         let metadata = file.file().metadata().ok()?;
         if !has_link(&metadata) {
             return None;
         }
         let mut bytes = Vec::new();
-
         file.file().take(MAX_SEGMENT_READ).read_to_end(&mut bytes).ok()?;
         let parsed = Parsed::read(bytes);
         if !parsed.header.as_ref().is_some_and(Header::is_of_this_boot) && !is_silent(&metadata) {
@@ -114,4 +117,23 @@ fn has_link(metadata: &fs::Metadata) -> bool {
 #[cfg(not(unix))]
 fn has_link(_metadata: &fs::Metadata) -> bool {
     true
+}
+
+#[cfg(all(test, unix))]
+mod tests {
+    use uuid::Uuid;
+
+    use super::*;
+
+    #[test]
+    fn a_segment_that_is_unlinked_between_opening_and_locking_is_not_taken() {
+        let folder = tempfile::tempdir().unwrap();
+        let left = Owned::create(folder.path(), &Header::new(0, Uuid::new_v4(), 0)).unwrap();
+        let path = left.path().unwrap().to_owned();
+        drop(left);
+        assert!(Adopted::take(&path).is_some());
+        let file = File::options().read(true).append(true).open(&path).unwrap();
+        fs::remove_file(&path).unwrap();
+        assert!(Adopted::lock(&path, file).is_none());
+    }
 }

@@ -30,10 +30,10 @@ pub(crate) struct Live {
     pub(super) next_number: u64,
     /// What is being written; kept for its buffer.
     pub(super) lines: Lines,
-    /// Records that were given up, by their numbers.
-    given_up: Vec<Range<u64>>,
+    /// Records that were given up.
+    given_up: Numbers,
     /// Records that were left to whoever takes over their segment.
-    left_behind: Vec<Range<u64>>,
+    left_behind: Numbers,
     /// Events that could not be written, until a segment counts them.
     pub(super) unwritten: u64,
     /// What became of segments in memory.
@@ -86,6 +86,11 @@ impl Live {
             && self.has_time_for_a_request(Instant::now())
     }
 
+    /// Whether what is sent now may be the last that this process sends.
+    pub(crate) fn is_ending(&self) -> bool {
+        self.closing.is_some() || self.flush_until.is_some() || self.abandoned
+    }
+
     /// Whether somebody waits for everything to be sent.
     pub(crate) fn is_flushing(&self, now: Instant) -> bool {
         self.flush_until.is_some_and(|until| now < until)
@@ -128,11 +133,13 @@ impl Live {
     /// What became of a record; `None` while it waits.
     pub(super) fn fate(&self, number: u64) -> Option<Outcome> {
         let waits = self.segments.iter().any(|segment| segment.unresolved_numbers().contains(&number));
-        let among = |ranges: &[Range<u64>]| ranges.iter().any(|range| range.contains(&number));
         match waits {
             true => None,
-            false if among(&self.given_up) => Some(Outcome::Dropped(Dropped::GivenUp)),
-            false if among(&self.left_behind) => Some(Outcome::Journaled),
+            false if self.given_up.contain(number) => Some(Outcome::Dropped(Dropped::GivenUp)),
+            false if self.left_behind.contain(number) => Some(Outcome::Journaled),
+            false if number < self.given_up.forgotten.max(self.left_behind.forgotten) => {
+                Some(Outcome::Journaled)
+            }
             false => Some(Outcome::Delivered),
         }
     }
@@ -149,7 +156,7 @@ impl Live {
 
     /// Notes that records are given up.
     pub(crate) fn give_up(&mut self, numbers: Range<u64>) {
-        add(&mut self.given_up, numbers);
+        self.given_up.add(numbers);
     }
 
     /// Lets go of the oldest full segments when there are many: this process's sender or a later one takes them over, as
@@ -163,7 +170,7 @@ impl Live {
                 return;
             }
             if let Some(oldest) = self.segments.pop_front() {
-                add(&mut self.left_behind, oldest.unresolved_numbers());
+                self.left_behind.add(oldest.unresolved_numbers());
                 self.look_again = true;
             }
         }
@@ -226,10 +233,31 @@ impl Live {
     }
 }
 
-fn add(ranges: &mut Vec<Range<u64>>, numbers: Range<u64>) {
-    match ranges.last_mut() {
-        _ if numbers.is_empty() => {}
-        Some(last) if last.end == numbers.start => last.end = numbers.end,
-        _ => ranges.push(numbers),
+/// Numbers of records, the newest of which are remembered: a process may live for long, and who asks, asks soon.
+#[derive(Debug, Default)]
+struct Numbers {
+    ranges: VecDeque<Range<u64>>,
+    /// Lower ones are not remembered.
+    forgotten: u64,
+}
+
+impl Numbers {
+    /// How many ranges are remembered.
+    const MOST: usize = 1024;
+
+    fn add(&mut self, numbers: Range<u64>) {
+        match self.ranges.back_mut() {
+            _ if numbers.is_empty() => {}
+            Some(last) if last.end == numbers.start => last.end = numbers.end,
+            _ => self.ranges.push_back(numbers),
+        }
+        if self.ranges.len() > Self::MOST {
+            let oldest = self.ranges.pop_front();
+            self.forgotten = self.forgotten.max(oldest.map_or(0, |oldest| oldest.end));
+        }
+    }
+
+    fn contain(&self, number: u64) -> bool {
+        self.ranges.iter().any(|range| range.contains(&number))
     }
 }

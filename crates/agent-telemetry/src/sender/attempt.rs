@@ -4,7 +4,7 @@ use std::fs;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use super::{After, Source, Thread, remember, remember_no_answer, take_finished};
+use super::{After, Source, Thread, remember, take_finished};
 use crate::delivery::{self, Verdict};
 use crate::files;
 use crate::journal::{Batch, Ledger, Left};
@@ -22,31 +22,22 @@ impl Thread {
         let now_ms = files::unix_ms();
         let (request, sent) = self.request(batch, now_ms);
         let begun = Instant::now();
-        let timeout = {
-            let mut live = recorder.lock();
-            live.sender = Sender::InFlight(begun);
-            let flush = live.flush_until.map(|until| until.saturating_duration_since(begun));
-            flush
-                .filter(|left| !left.is_zero())
-                .map_or(delivery::REQUEST_TIMEOUT, |left| left.min(delivery::REQUEST_TIMEOUT))
-        };
-        recorder.changed.notify_all();
+        self.set(Sender::InFlight(begun));
         let logged = self.log.as_ref().map(|log| log.request(&request, now_ms));
         let transport = self.transport.get_or_insert_with(|| transport::connect(&recorder.setup.endpoint));
-        let result = transport.send(&request, timeout);
+        let result = transport.send(&request, delivery::REQUEST_TIMEOUT);
         let took = begun.elapsed();
         self.set(Sender::Busy);
         let now_ms = files::unix_ms();
         if let (Some(log), Some(id)) = (&self.log, logged) {
             log.answer(id, &result, u64::try_from(took.as_millis()).unwrap_or(u64::MAX), now_ms);
         }
+        let was_connected = std::mem::replace(&mut self.is_connected, result.is_ok());
         let verdict = match &result {
+            // Servers close connections that are idle, also at the moment when something is on its way. That says nothing
+            // about the endpoint; whether it is there, a new connection will show.
+            Err(Failure::Broken) if was_connected => return After::Continue,
             Ok(response) => delivery::judge(response, batch.records.len(), now_ms),
-            Err(Failure::Timeout) if timeout < delivery::REQUEST_TIMEOUT => {
-                // Whoever flushed had no more time: that says nothing about the endpoint.
-                remember_no_answer(&recorder, took);
-                return if recorder.lock().abandoned { After::Stop } else { After::Pause };
-            }
             Err(_) => Verdict::Retry { after_ms: None },
         };
         if matches!(verdict, Verdict::Done { .. } | Verdict::Split | Verdict::Drop) {
@@ -97,14 +88,13 @@ impl Thread {
         if let Some(segment) = &self.adopted {
             total.add(segment.records(), segment.mark);
         }
-        let ending = live.closing.is_some() || live.flush_until.is_some();
         let counters = ClientCounters {
             epoch: total.epoch,
             sent_at: now_ms,
             recorded: total.recorded,
             losses: total.losses,
         };
-        let worth_it = ending
+        let worth_it = live.is_ending()
             || self.clock_is_off
             || self.reported.as_ref().is_none_or(|reported| counters.say_more_than(reported));
         worth_it.then_some(counters)

@@ -144,6 +144,7 @@ fn p6_login_home_and_host_are_in_no_name() {
         ("USERNAME", "canary"),
         ("USERPROFILE", "/home/canary"),
         ("HOSTNAME", "canary"),
+        ("HOSTNAME", "canary.example.org"),
         ("COMPUTERNAME", "canary"),
     ] {
         let machine = Machine::new(&server).with(variable, value);
@@ -154,4 +155,14 @@ fn p6_login_home_and_host_are_in_no_name() {
         assert!(pending.contains(r#""agent_name":"custom""#), "{variable}: {pending}");
         assert!(!pending.contains("anary"), "{variable}: {pending}");
     }
+}
+
+#[test]
+fn p6_the_hosts_own_name_is_in_no_name_although_no_variable_says_it() {
+    let machine = Machine::new(&Server::healthy());
+    let said = machine.ask("", "has-an-agent-named-after-its-host");
+    assert_ne!(said, ["custom"], "it is an identifier, so nothing else is against it");
+    let pending = machine.process().pending();
+    assert_eq!(pending.len(), 2, "start and end");
+    assert!(pending.iter().all(|record| record.contains(r#""agent_name":"custom""#)), "{pending:?}");
 }

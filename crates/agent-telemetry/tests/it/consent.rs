@@ -159,7 +159,12 @@ fn endpoints() {
     ] {
         assert!(endpoint(url).is_loopback(), "{url}");
     }
-    for url in ["https://localhost.example/x", "https://t.example/x", "https://127.0.0.1.example/"] {
+    for url in [
+        "https://localhost.example/x",
+        "https://t.example:443/x",
+        "https://[2001:db8::1]/x",
+        "https://127.0.0.1.example/",
+    ] {
         assert!(!endpoint(url).is_loopback() && endpoint(url).problem().is_none(), "{url}");
     }
     for url in [
@@ -169,6 +174,12 @@ fn endpoints() {
         "http://t.example/x",
         "https://user:pw@t.example/",
         "https://a b/",
+        "https://t.example:65536/x",
+        "https://t.example:0/x",
+        "https://t.example:+1/x",
+        "https://t.example:80:90/x",
+        "http://[::1]t.example/x",
+        "http://[::1/x",
     ] {
         assert!(endpoint(url).problem().is_some(), "{url}");
     }

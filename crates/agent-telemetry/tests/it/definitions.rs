@@ -69,6 +69,24 @@ fn p12_samples_pass_the_check_and_the_document_survives_json() {
 }
 
 #[test]
+fn the_check_takes_numbers_up_to_their_limit_and_no_larger_ones() {
+    let doc = doc();
+    for (event, property, most) in [
+        ("command", "exit_code", 255),
+        ("command", "duration_ms", 1 << 53),
+        ("tool", "duration_ms", 1 << 53),
+        ("token", "input_tokens", 1_u64 << 53),
+    ] {
+        let mut record = records().into_iter().map(as_acme).find(|record| record["event"] == event).unwrap();
+        record["properties"][property] = most.into();
+        assert_eq!(doc.check(&record).unwrap().properties[property], CheckedValue::Number(most));
+        record["properties"][property] = (most + 1).into();
+        let refused = doc.check(&record).unwrap_err();
+        assert_eq!((refused.code, refused.detail.as_str()), (RejectCode::BadType, property));
+    }
+}
+
+#[test]
 fn p12_the_page_names_every_property_and_why() {
     let doc = doc();
     let page = markdown(&doc);

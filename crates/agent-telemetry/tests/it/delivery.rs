@@ -1,8 +1,10 @@
 //! P4, P9, P10: sent at once, costs nothing, loses nothing, doubles nothing.
 
+use std::sync::{Mutex, mpsc};
 use std::time::{Duration, Instant};
 
-use agent_telemetry::{Dropped, Ended, Outcome};
+use agent_telemetry::{Dropped, Ended, Outcome, Receipt};
+use serde_json::json;
 
 use crate::process::{LONG, Machine, ids};
 use crate::server::{Behaviour, Reply, Server};
@@ -66,10 +68,37 @@ fn p10_counters_are_sent_when_they_say_something_new() {
     deliver(1);
     let last = server.got().last().unwrap().json();
     assert_eq!((&last["client"]["recorded"], &last["client"]["losses"]["rejected"]), (&68.into(), &1.into()));
-    // And so is the end.
+    // And so is the end, whether the exit had the time for it or left it to a flush.
     telemetry.command("run", |_cx| Ended::SUCCESS);
-    machine.flush_all();
+    assert_eq!(telemetry.flush(LONG).left, 0);
     assert_eq!(counted(&server).last(), Some(&Some(69)));
+}
+
+#[test]
+fn p10_what_is_sent_after_the_last_handle_is_gone_ends_with_the_counters_and_leaves_no_segment() {
+    let ((arrived, arrives), (open, gate)) = (mpsc::channel(), mpsc::channel::<()>());
+    let gate = Mutex::new(gate);
+    let server = Server::start(Behaviour::each(move |_| {
+        arrived.send(()).unwrap();
+        // Closed for the first request alone.
+        let _ = gate.lock().unwrap().recv();
+        Reply::ok()
+    }));
+    let machine = Machine::consenting(&server);
+    let telemetry = machine.process();
+    let _ = telemetry.cx().record_token_usage("gpt-4o", 1, 2, 0.5);
+    arrives.recv_timeout(LONG).unwrap();
+    let _ = telemetry.cx().record_token_usage("gpt-4o", 1, 2, 0.5);
+    drop(telemetry);
+    drop(open);
+    server.wait_for(2);
+    assert_eq!(counted(&server), [Some(1), Some(2)]);
+    let deadline = Instant::now() + LONG;
+    while !machine.segments().is_empty() {
+        assert!(Instant::now() < deadline, "{:?}", machine.segments());
+        std::thread::yield_now();
+    }
+    assert_eq!(machine.process().status().recorded, 2);
 }
 
 #[test]
@@ -143,6 +172,29 @@ fn p10_a_refused_record_is_counted_and_its_receipt_says_so() {
 }
 
 #[test]
+fn p10_of_what_was_refused_a_process_remembers_the_newest() {
+    // Refuses every other record.
+    let server = Server::start(Behaviour::each(|got| {
+        let records = got.json()["records"].as_array().unwrap().len();
+        let refused: Vec<_> = (0..records).step_by(2).map(|at| json!({ "index": at })).collect();
+        Reply::Answer(200, String::new(), json!({ "rejected": refused }).to_string())
+    }));
+    let machine = Machine::consenting(&server);
+    let telemetry = machine.process();
+    let record = || telemetry.cx().record_token_usage("gpt-4o", 1, 2, 0.5);
+    let first = record();
+    assert_eq!(first.wait(LONG), Outcome::Dropped(Dropped::GivenUp));
+    for _ in 0..50 {
+        let receipts: Vec<Receipt> = (0..64).map(|_| record()).collect();
+        let outcomes: Vec<Outcome> = receipts.iter().map(|receipt| receipt.wait(LONG)).collect();
+        let count = |wanted: Outcome| outcomes.iter().filter(|outcome| **outcome == wanted).count();
+        let (refused, taken) = (count(Outcome::Dropped(Dropped::GivenUp)), count(Outcome::Delivered));
+        assert!(refused >= taken && refused + taken == 64, "{outcomes:?}");
+    }
+    assert_eq!(first.wait(LONG), Outcome::Journaled, "more than a thousand others were refused since");
+}
+
+#[test]
 fn p10_failures_keep_events_and_open_the_breaker() {
     for (status, headers) in [
         (500, ""),
@@ -212,6 +264,58 @@ fn p9_a_black_hole_costs_no_seconds_and_later_runs_do_not_wait_at_all() {
 }
 
 #[test]
+fn p9_an_exit_that_gave_up_on_an_answer_spares_the_next_short_run_the_attempt() {
+    let server = Server::start(Behaviour::BlackHole);
+    let machine = Machine::consenting(&server);
+    machine.process().command("run", |cx| {
+        let _ = cx.record_token_usage("gpt-4o", 1, 2, 0.5);
+        server.wait_for(1);
+        // Longer than the exit of a short run may take on any machine.
+        spend(Duration::from_millis(100));
+    });
+    for _ in 0..3 {
+        machine.process().command("version", |_| ());
+    }
+    assert_eq!(server.got().len(), 1, "no time for such an answer");
+    assert_eq!(machine.process().status().breaker.failures, 0);
+}
+
+#[test]
+fn p9_a_flush_that_gave_up_on_an_answer_spares_the_next_short_run_the_attempt() {
+    let server = Server::start(Behaviour::BlackHole);
+    let machine = Machine::new(&server);
+    machine.run();
+    let telemetry = machine.process();
+    let flush = || telemetry.flush(Duration::from_millis(100));
+    while server.got().is_empty() {
+        let _ = flush();
+    }
+    // Now it is on its way.
+    let flushed = flush();
+    assert_eq!(flushed.left, 5);
+    assert_eq!(flushed.reason, Some(format!("{} did not answer in time", server.url())));
+    for _ in 0..3 {
+        machine.process().command("version", |_| ());
+    }
+    assert_eq!(server.got().len(), 1, "no time for such an answer");
+}
+
+/// Lets time pass.
+fn spend(time: Duration) {
+    let begun = Instant::now();
+    while begun.elapsed() < time {
+        std::thread::yield_now();
+    }
+}
+
+#[cfg(all(target_os = "linux", target_arch = "x86_64"))]
+#[test]
+fn p9_a_sender_with_nothing_to_send_sleeps_until_it_is_woken() {
+    let machine = Machine::consenting(&Server::healthy());
+    assert_eq!(machine.ask("", "has-nothing-left-to-send"), ["Delivered", "true"]);
+}
+
+#[test]
 fn p9_a_closed_port_costs_no_seconds() {
     let server = Server::healthy();
     let machine = Machine::consenting(&server).with("TELEMETRY_ENDPOINT", "http://127.0.0.1:9/x");
@@ -270,15 +374,9 @@ fn p8_the_duration_of_a_command_is_its_own() {
     let machine = Machine::new(&server);
     let telemetry = machine.process();
     let took = Duration::from_millis(30);
-    let spend_it = || {
-        let begun = Instant::now();
-        while begun.elapsed() < took {
-            std::thread::yield_now();
-        }
-    };
-    spend_it();
+    spend(took);
     let begun = Instant::now();
-    telemetry.command("run", |_| spend_it());
+    telemetry.command("run", |_| spend(took));
     let at_most = begun.elapsed();
     let record: serde_json::Value = serde_json::from_str(&telemetry.pending()[0]).unwrap();
     let recorded = Duration::from_millis(record["properties"]["duration_ms"].as_u64().unwrap());

@@ -79,6 +79,44 @@ fn p10_a_run_goes_on_after_a_torn_line_and_after_what_was_sent() {
 }
 
 #[test]
+fn p10_a_run_begins_another_segment_when_the_last_one_is_a_day_old() {
+    // Without the notice, so that everything is held.
+    let machine = Machine::new(&Server::healthy());
+    let run = || machine.process().command("version", |_| ());
+    run();
+    let now = segment_ms(&machine.segments()[0]);
+    for (age, segments) in [(DAY_MS - 60 * 60 * 1000, 1), (DAY_MS + 1, 2)] {
+        let last = machine.segments().remove(0);
+        std::fs::rename(&last, last.with_file_name(format!("{:013}-aged.seg", now - age))).unwrap();
+        run();
+        assert_eq!(machine.segments().len(), segments, "{age} ms");
+    }
+    assert_eq!(machine.process().status().pending.events, 3);
+}
+
+#[test]
+fn a_flush_removes_temporary_files_that_dead_processes_left_and_no_others() {
+    let machine = held(&Server::healthy());
+    let folders = [machine.state(), machine.state().join("journal")];
+    let long_ago = std::time::SystemTime::now() - Duration::from_secs(11 * 60);
+    for folder in &folders {
+        for name in [".new.tmp", ".old.tmp", "old.tmp", ".old"] {
+            let file = std::fs::File::create(folder.join(name)).unwrap();
+            if name != ".new.tmp" {
+                file.set_modified(long_ago).unwrap();
+            }
+        }
+    }
+    assert_eq!(machine.flush(), 0);
+    for folder in &folders {
+        assert!(!folder.join(".old.tmp").exists(), "{}", folder.display());
+        for name in [".new.tmp", "old.tmp", ".old"] {
+            assert!(folder.join(name).exists(), "{name} in {}", folder.display());
+        }
+    }
+}
+
+#[test]
 fn the_folder_stays_within_its_bounds_although_no_run_lives_long() {
     let server = Server::healthy();
     let machine = held(&server);
@@ -365,30 +403,39 @@ fn p9_one_run_a_day_is_patient_when_events_waited_for_a_day() {
         crate::server::Reply::ok()
     }));
     let machine = Machine::consenting(&server);
-    // This run is too short for an answer, and the next ones know.
-    machine.process().command("version", |_| ());
-    let requests_after_a_run = |machine: &Machine| {
-        machine.process().command("version", |_| ());
-        server.got().len()
+    let run = || machine.process().command("version", |_| ());
+    let asks_nobody = || {
+        let before = server.got().len();
+        run();
+        server.got().len() == before
     };
+    let asks = || {
+        let before = server.got().len();
+        run();
+        // What was begun comes to its end, also when that takes longer than the run waited.
+        server.wait_for(before + 1);
+        machine.flush_all();
+    };
+    // The first run learns how long an answer takes; for a short one that is too long.
+    assert_eq!(machine.process().cx().record_token_usage("gpt-4o", 1, 2, 0.5).wait(LONG), Outcome::Delivered);
     machine.flush_all();
-    let before = server.got().len();
-    assert_eq!(requests_after_a_run(&machine), before, "no time");
-    let segment = machine.segments().remove(0);
-    let old = format!("{:013}-old.seg", segment_ms(&segment) - DAY_MS);
-    std::fs::rename(&segment, segment.with_file_name(old)).unwrap();
-    assert!(requests_after_a_run(&machine) > before, "patient");
-    let before = server.got().len();
-    copies_of_old(&machine);
-    assert_eq!(requests_after_a_run(&machine), before, "once a day");
+    assert!(asks_nobody(), "no time");
+    make_a_day_older(&machine);
+    asks();
+    assert!(asks_nobody(), "nothing waited for a day");
+    make_a_day_older(&machine);
+    assert!(asks_nobody(), "once a day");
+    let breaker = machine.state().join("breaker.json");
+    let mut remembered: Value = serde_json::from_slice(&std::fs::read(&breaker).unwrap()).unwrap();
+    let patient = remembered["patient_ms"].as_u64().unwrap();
+    remembered["patient_ms"] = (patient - DAY_MS).into();
+    std::fs::write(&breaker, remembered.to_string()).unwrap();
+    asks();
 }
 
-/// Leaves something that has waited for a day.
-fn copies_of_old(machine: &Machine) {
-    let segment = machine.segments().pop();
-    let Some(segment) = segment else {
-        return;
-    };
-    let old = format!("{:013}-older.seg", segment_ms(&segment) - 2 * DAY_MS);
+/// Makes the newest segment look as if it had waited for a day.
+fn make_a_day_older(machine: &Machine) {
+    let segment = machine.segments().pop().unwrap();
+    let old = format!("{:013}-old.seg", segment_ms(&segment) - DAY_MS);
     std::fs::rename(&segment, segment.with_file_name(old)).unwrap();
 }

@@ -1,9 +1,11 @@
 //! The journal: torn at every byte, damaged, of another boot.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
-use crate::process::{Machine, show_notice};
-use crate::server::Server;
+use agent_telemetry::{Dropped, Outcome};
+
+use crate::process::{LONG, Machine, show_notice};
+use crate::server::{Behaviour, Server};
 
 /// The one segment of a machine whose first run is over.
 fn segment(machine: &Machine) -> PathBuf {
@@ -57,7 +59,7 @@ fn a_segment_of_another_boot_waits_for_ten_silent_minutes() {
     let mut header: serde_json::Value = serde_json::from_str(header).unwrap();
     header["boot"] = "another".into();
     std::fs::write(&path, format!("{header}\n{rest}")).unwrap();
-    assert_eq!(machine.process().flush(crate::process::LONG).left, 5, "its writer may be alive");
+    assert_eq!(machine.process().flush(LONG).left, 5, "its writer may be alive");
     assert!(server.got().is_empty());
     let long_ago = std::time::SystemTime::now() - std::time::Duration::from_secs(11 * 60);
     std::fs::File::options().append(true).open(&path).unwrap().set_modified(long_ago).unwrap();
@@ -83,6 +85,31 @@ fn p10_a_process_that_dies_between_counting_and_unlinking_counts_once() {
 }
 
 #[test]
+fn p10_a_process_that_dies_between_counting_and_unlinking_what_expired_counts_once() {
+    let server = Server::healthy();
+    let machine = Machine::new(&server);
+    machine.run();
+    let path = segment(&machine);
+    // Begun in 1970, by its name.
+    let old = path.with_file_name("0000000000001-old.seg");
+    std::fs::rename(&path, &old).unwrap();
+    let copy = std::fs::read(&old).unwrap();
+    let counted = || {
+        let status = machine.process().status();
+        (status.recorded, status.losses.expired)
+    };
+    // More often than the ledger takes entries before it is written anew.
+    for _ in 0..70 {
+        assert_eq!(machine.flush(), 0);
+        assert_eq!(counted(), (5, 5));
+        assert!(!old.exists());
+        std::fs::write(&old, &copy).unwrap();
+        assert_eq!(counted(), (5, 5), "known to be counted");
+    }
+    assert!(server.got().is_empty());
+}
+
+#[test]
 fn the_journal_stays_within_its_bounds_and_counts_what_it_drops() {
     let server = Server::healthy();
     let machine = Machine::new(&server);
@@ -99,6 +126,43 @@ fn the_journal_stays_within_its_bounds_and_counts_what_it_drops() {
     assert!(status.losses.evicted > 0);
     assert_eq!(status.recorded, 25_000);
     assert_eq!(status.pending.events + status.losses.evicted, 25_000);
+}
+
+#[test]
+fn the_name_of_a_full_segment_says_how_many_records_it_holds() {
+    let machine = Machine::new(&Server::healthy());
+    let telemetry = machine.process();
+    for _ in 0..500 {
+        let _ = telemetry.cx().record_token_usage("gpt-4o", 1, 2, 0.5);
+    }
+    let mut segments = machine.segments();
+    let name = |path: &Path| path.file_name().unwrap().to_str().unwrap().to_owned();
+    assert_eq!(name(&segments.pop().unwrap()).matches('.').count(), 1, "it goes on");
+    assert!(segments.len() > 1);
+    for path in segments {
+        let records = std::fs::read_to_string(&path).unwrap().lines().count() - 1;
+        assert!(name(&path).ends_with(&format!(".{records}.seg")), "{records} in {}", path.display());
+    }
+}
+
+#[test]
+fn p10_what_can_no_longer_be_read_is_counted_and_its_receipt_says_so() {
+    let server = Server::start(Behaviour::Answer(500, "", ""));
+    let machine = Machine::consenting(&server);
+    let telemetry = machine.process();
+    let receipt = telemetry.cx().record_token_usage("gpt-4o", 1, 2, 0.5);
+    assert_eq!(receipt.wait(LONG), Outcome::Journaled);
+    let file = std::fs::File::options().write(true).open(segment(&machine)).unwrap();
+    file.set_len(0).unwrap();
+    server.behave(Behaviour::Answer(200, "", "{}"));
+    let _ = telemetry.flush(LONG);
+    assert_eq!(receipt.wait(LONG), Outcome::Dropped(Dropped::GivenUp));
+    let status = telemetry.status();
+    assert_eq!((status.recorded, status.losses.evicted, status.pending.events), (1, 1, 0));
+    // What comes next has another segment.
+    let receipt = telemetry.cx().record_token_usage("gpt-4o", 1, 2, 0.5);
+    assert_eq!(telemetry.flush(LONG).left, 0);
+    assert_eq!(receipt.wait(LONG), Outcome::Delivered);
 }
 
 #[cfg(unix)]

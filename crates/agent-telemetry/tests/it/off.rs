@@ -1,12 +1,12 @@
 //! P2: off is off, at any time.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use agent_telemetry::events::TokensUsed;
 use agent_telemetry::{Outcome, Suppressed};
 
 use crate::process::{LONG, Machine, show_notice};
-use crate::server::Server;
+use crate::server::{Behaviour, Reply, Server};
 
 #[test]
 fn p2_off_creates_nothing_and_sends_nothing() {
@@ -87,6 +87,69 @@ fn p2_turning_off_stops_a_running_process_before_its_next_request() {
 }
 
 #[test]
+fn p2_a_process_that_goes_on_holding_asks_again_after_a_second() {
+    let machine = Machine::new(&Server::healthy());
+    let holding = machine.process();
+    let record = || holding.cx().record_token_usage("gpt-4o", 1, 2, 0.5).wait(Duration::ZERO);
+    assert_eq!(record(), Outcome::Journaled);
+    machine.process_elsewhere().disable(false).unwrap();
+    let told = Instant::now();
+    while told.elapsed() < Duration::from_millis(1_100) {
+        std::thread::park_timeout(Duration::from_millis(100));
+    }
+    assert_eq!(record(), Outcome::Suppressed(Suppressed::Off));
+    assert_eq!(machine.files(), [".config/acme/telemetry.json"], "what it held is gone");
+}
+
+#[test]
+fn p2_a_process_that_records_without_a_pause_asks_again_before_its_next_segment() {
+    let machine = Machine::new(&Server::healthy());
+    let holding = machine.process();
+    let record = |_: &usize| holding.cx().record_token_usage("gpt-4o", 1, 2, 0.5).wait(Duration::ZERO);
+    assert_eq!(record(&0), Outcome::Journaled);
+    machine.process_elsewhere().disable(false).unwrap();
+    let kept = (0..1000).take_while(|at| record(at) == Outcome::Journaled).count();
+    assert!(kept < 64 * 1024 / 200, "{kept}");
+    assert_eq!(machine.files(), [".config/acme/telemetry.json"], "what it held is gone");
+}
+
+#[test]
+fn p2_a_no_from_elsewhere_deletes_what_a_process_holds_when_it_ends() {
+    let machine = Machine::new(&Server::healthy());
+    let holding = machine.process();
+    holding.command("run", |cx| {
+        let _ = cx.record_token_usage("gpt-4o", 1, 2, 0.5);
+        machine.process_elsewhere().disable(false).unwrap();
+        assert_eq!(machine.segments().len(), 1);
+    });
+    assert_eq!(machine.files(), [".config/acme/telemetry.json"]);
+}
+
+#[test]
+fn p2_a_no_between_two_requests_deletes_what_an_earlier_run_left_and_ends_the_flush() {
+    let server = Server::healthy();
+    let machine = Machine::new(&server);
+    let earlier = machine.process();
+    show_notice(&earlier);
+    for _ in 0..agent_telemetry::MAX_RECORDS + 1 {
+        let _ = earlier.cx().record_token_usage("gpt-4o", 1, 2, 0.5);
+    }
+    drop(earlier);
+    assert_eq!(machine.segments().len(), 1);
+    let elsewhere = machine.process_elsewhere();
+    server.behave(Behaviour::each(move |_| {
+        elsewhere.disable(false).unwrap();
+        Reply::ok()
+    }));
+    let begun = Instant::now();
+    let flushed = machine.process().flush(LONG);
+    assert_eq!((flushed.left, flushed.reason), (0, None));
+    assert!(begun.elapsed() < LONG / 2, "nobody waits for a sender that was told to stop");
+    assert_eq!(server.got().len(), 1);
+    assert_eq!(machine.segments(), Vec::<std::path::PathBuf>::new());
+}
+
+#[test]
 fn p2_another_id_stops_a_running_process_before_its_next_request() {
     let server = Server::healthy();
     let machine = Machine::consenting(&server);
@@ -134,6 +197,34 @@ fn p2_an_off_in_the_default_folder_counts_for_every_folder() {
     let telemetry = machine.process();
     assert_eq!(telemetry.decision().state.as_str(), "off");
     assert_eq!(telemetry.decision().decided_by, "saved choice in the default folder");
+}
+
+#[test]
+fn a_choice_that_cannot_be_saved_names_the_file_and_what_is_wrong_with_it() {
+    let machine = Machine::new(&Server::healthy());
+    let said = |done: std::io::Result<()>| {
+        done.unwrap_err().to_string().replace(machine.home.path().to_str().unwrap(), "HOME")
+    };
+    let folder = machine.consent_file().parent().unwrap().to_owned();
+    std::fs::create_dir_all(&folder).unwrap();
+    std::fs::write(machine.consent_file(), "{").unwrap();
+    assert_eq!(
+        said(machine.process().reset_id().map(drop)),
+        "HOME/.config/acme/telemetry.json: it is corrupt; `telemetry enable` or `telemetry disable` replaces it"
+    );
+    let locked = std::fs::File::open(&folder).unwrap();
+    locked.lock().unwrap();
+    assert_eq!(
+        said(machine.process().enable()),
+        "HOME/.config/acme/telemetry.json: another process keeps its folder locked; try again when that has ended"
+    );
+    drop(locked);
+    std::fs::remove_dir_all(machine.home.path().join(".config")).unwrap();
+    std::fs::write(machine.home.path().join(".config"), "").unwrap();
+    assert_eq!(
+        said(machine.process().disable(false).map(drop)),
+        "HOME/.config/acme/telemetry.json: Not a directory (os error 20)"
+    );
 }
 
 #[test]

@@ -64,9 +64,22 @@ impl Machine {
 
     /// A process of the tool.
     pub(crate) fn process(&self) -> Telemetry {
+        self.process_with(&[])
+    }
+
+    /// A process of the tool that saves choices where the others do and keeps everything else in another folder, so that
+    /// what it deletes is not theirs.
+    pub(crate) fn process_elsewhere(&self) -> Telemetry {
+        let elsewhere = self.home.path().join("elsewhere");
+        self.process_with(&[("ACME_DATA_DIR", elsewhere.to_str().unwrap())])
+    }
+
+    fn process_with(&self, more: &[(&str, &str)]) -> Telemetry {
         let lookup = |name: &str| {
-            let given = self.variables.iter().find(|(known, _)| known == name).map(|(_, value)| value.into());
-            given.or_else(|| (name == "HOME").then(|| self.home.path().as_os_str().to_owned()))
+            let more = more.iter().find(|(known, _)| *known == name).map(|(_, value)| value.into());
+            let given =
+                || self.variables.iter().find(|(known, _)| known == name).map(|(_, value)| value.into());
+            more.or_else(given).or_else(|| (name == "HOME").then(|| self.home.path().as_os_str().to_owned()))
         };
         Telemetry::builder("acme", "1.2.3", &CATALOGUE)
             .inputs(Inputs::from_lookup(lookup))
@@ -248,9 +261,22 @@ fn child() {
             let receipt = telemetry.cx().record_tool_call("read_file", "", "root", Duration::ZERO, None);
             println!("says: {:?}", receipt.wait(LONG));
         }
-        "flushes-for-300-ms" => {
-            let flushed = telemetry.flush(Duration::from_millis(300));
-            println!("says: {} {}", flushed.left, flushed.reason.unwrap_or_default());
+        "records-and-waits-for-an-answer" => {
+            let receipt = telemetry.cx().record_tool_call("read_file", "", "root", Duration::ZERO, None);
+            println!("says: recorded");
+            println!("says: {:?}", receipt.wait(LONG));
+        }
+        "has-nothing-left-to-send" => {
+            let receipt = telemetry.cx().record_tool_call("read_file", "", "root", Duration::ZERO, None);
+            println!("says: {:?}", receipt.wait(LONG));
+            println!("says: {}", sleeps_until_it_is_woken("telemetry"));
+        }
+        "has-an-agent-named-after-its-host" => {
+            let host = rustix::system::uname().nodename().to_string_lossy().into_owned();
+            let label = host.split('.').next().unwrap_or_default();
+            let name = Name::agent(&format!("of-{}-only", label.to_uppercase()));
+            let _ = telemetry.cx().session(name).start();
+            println!("says: {}", name.as_str());
         }
         "flushes" => println!("says: {}", telemetry.flush(LONG).left),
         "records-a-hundred" => {
@@ -270,6 +296,27 @@ fn child() {
         }
         other => panic!("no role {other}"),
     }
+}
+
+/// Whether a thread of this process comes to sleep in futex(2) without a timeout, by what `/proc` says of the system call
+/// that it is in: `202`, the number on x86-64, and its arguments, the fourth of which is the timeout.
+fn sleeps_until_it_is_woken(name: &str) -> bool {
+    let is_it =
+        |task: &Path| std::fs::read_to_string(task.join("comm")).is_ok_and(|comm| comm.trim() == name);
+    let deadline = Instant::now() + LONG / 4;
+    while Instant::now() < deadline {
+        let tasks = std::fs::read_dir("/proc/self/task").unwrap().map(|task| task.unwrap().path());
+        let call = tasks
+            .filter(|task| is_it(task))
+            .find_map(|task| std::fs::read_to_string(task.join("syscall")).ok());
+        let call = call.unwrap_or_default();
+        let call: Vec<&str> = call.split(' ').collect();
+        if matches!(call[..], ["202", _, _, _, "0x0", ..]) {
+            return true;
+        }
+        std::thread::yield_now();
+    }
+    false
 }
 
 /// Leaves this process less memory than a thread's stack takes.

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use agent_telemetry::{Inputs, LogLine, Outcome, Telemetry};
 
-use crate::process::{CATALOGUE, Machine};
+use crate::process::{CATALOGUE, LONG, Machine};
 use crate::server::{Behaviour, Reply, Server};
 
 #[test]
@@ -97,5 +97,33 @@ fn p7_pending_and_observer_show_the_bytes_that_are_sent() {
     let body = &server.got()[0].body;
     for record in &pending {
         assert!(body.contains(record.as_str()));
+    }
+}
+
+#[test]
+fn p7_the_log_keeps_the_last_four_to_eight_mebibytes() {
+    const FULL: usize = 4 * 1024 * 1024;
+    let server = Server::healthy();
+    let machine = Machine::consenting(&server);
+    let telemetry = machine.process();
+    let folder = machine.state().join("log");
+    let (current, previous) = (folder.join("requests.jsonl"), folder.join("requests.1.jsonl"));
+    // Sends something after a log of so many bytes.
+    let send_after = |mark: &str, bytes: usize| {
+        std::fs::create_dir_all(&folder).unwrap();
+        std::fs::write(&current, format!("{}\n", mark.repeat(bytes - 1))).unwrap();
+        let receipt = telemetry.cx().record_token_usage("gpt-4o", 1, 2, 0.5);
+        assert_eq!(receipt.wait(LONG), Outcome::Delivered);
+        // The answer is noted before the receipt knows it.
+        assert!(matches!(telemetry.log()[..], [.., LogLine::Request { .. }, LogLine::Answer { .. }]));
+    };
+    send_after("a", FULL - 8 * 1024);
+    assert!(!previous.exists(), "there was room");
+    for mark in ["b", "c"] {
+        send_after(mark, FULL);
+        let kept = std::fs::read_to_string(&previous).unwrap();
+        assert!(kept.len() == FULL && kept.starts_with(mark));
+        assert_eq!(telemetry.log().len(), 2);
+        assert_eq!(telemetry.status().log_bytes, FULL as u64 + current.metadata().unwrap().len());
     }
 }

@@ -2,14 +2,16 @@
 //!
 //! The certificates in `tests/data` are valid until 2124; the keys of the two roots that signed them are gone.
 
+use std::io::{BufRead as _, BufReader};
 use std::path::PathBuf;
-use std::sync::Arc;
+use std::process::Command;
+use std::sync::{Arc, mpsc};
 
 use agent_telemetry::LogLine;
 use rustls::pki_types::pem::PemObject as _;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 
-use crate::process::Machine;
+use crate::process::{LONG, Machine};
 use crate::server::{Behaviour, Reply, Server};
 
 fn data(name: &str) -> PathBuf {
@@ -45,6 +47,30 @@ fn https_with_the_systems_roots() {
         assert_eq!(machine.ask("", "waits-for-an-answer"), ["Delivered"], "{host}");
     }
     assert_eq!(server.records().len(), 2);
+}
+
+#[test]
+fn p9_roots_are_read_by_the_sender_while_the_caller_goes_on() {
+    let server = server();
+    let machine = machine(&server, "127.0.0.1", "root.pem");
+    // Whoever opens this waits until somebody writes to it.
+    let roots = machine.home.path().join("roots.pem");
+    assert!(Command::new("mkfifo").arg(&roots).status().unwrap().success());
+    let machine = machine.with("SSL_CERT_FILE", roots.to_str().unwrap());
+    let mut child = machine.spawn("records-and-waits-for-an-answer");
+    let stdout = BufReader::new(child.stdout.take().unwrap());
+    let (sender, said) = mpsc::channel();
+    std::thread::spawn(move || {
+        for line in stdout.lines().map_while(Result::ok) {
+            let _ = line.split_once("says: ").map(|(_, said)| sender.send(said.to_owned()));
+        }
+    });
+    let before = said.recv_timeout(LONG);
+    std::thread::spawn(move || std::fs::write(roots, std::fs::read(data("root.pem")).unwrap()));
+    let after = said.recv_timeout(LONG);
+    let _ = child.kill();
+    child.wait().unwrap();
+    assert_eq!((before.as_deref(), after.as_deref()), (Ok("recorded"), Ok("Delivered")));
 }
 
 #[test]

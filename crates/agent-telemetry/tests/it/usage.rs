@@ -1,5 +1,7 @@
 //! P11: what one call used, also where a provider reports running totals.
 
+use std::time::Duration;
+
 use agent_telemetry::testing::capture;
 use agent_telemetry::{CumulativeUsage, Name, NanoUsd, Usage};
 use proptest::prelude::*;
@@ -38,6 +40,13 @@ fn p11_running_totals_become_what_each_call_used() {
         })
         .collect();
     assert_eq!(lines, ["100 50 150 10 90 5 1", "150 40 190 100 0 20 0.5", "0 0 0 0 0 0 0"]);
+}
+
+#[test]
+fn p11_how_long_a_model_took_is_recorded_as_it_was_measured() {
+    let usages = [Usage::delta(1, 1).duration(Duration::from_micros(1_234_567)), Usage::delta(1, 1)];
+    let took: Vec<Value> = recorded(usages).iter().map(|p| p["duration_ms"].clone()).collect();
+    assert_eq!(took, [1234, 0]);
 }
 
 #[test]

@@ -375,7 +375,7 @@ fn a_choice_that_cannot_be_saved() {
     assert_snapshot!(shown(&home, &home.run(&["telemetry", "disable"])), @"
     exit 1
     error: telemetry is not off, because the choice could not be saved
-    cause: Not a directory (os error 20)
+    cause: HOME/.config/docker-agent/telemetry.json: Not a directory (os error 20)
     hint: TELEMETRY_ENABLED=false in the environment turns telemetry off without a file
     ");
 }
