@@ -4,7 +4,7 @@ use clickhouse::Row;
 use serde::Serialize;
 use uuid::Uuid;
 
-use super::sums::label;
+use super::sums::usage;
 use crate::store::question::{Arrival, Subject};
 use crate::store::shipment::{ClientLoss, Fact};
 use crate::store::{Day, day_of};
@@ -161,7 +161,12 @@ impl<'a> PresenceColumns<'a> {
 pub(super) struct UsageColumns<'a> {
     day: u16,
     subject: &'static str,
+    source: &'a str,
     version: &'a str,
+    os: &'a str,
+    arch: &'a str,
+    caller: &'a str,
+    language: &'a str,
     action: &'a str,
     provider: &'a str,
     model: &'a str,
@@ -175,25 +180,34 @@ impl<'a> UsageColumns<'a> {
     /// `None` for an event of no installation, and for what nobody asks the users of.
     pub(super) fn of(fact: &'a Fact) -> Option<Self> {
         let (install, _) = fact.install?;
-        let [_, version, ..] = fact.env.each_ref().map(AsRef::as_ref);
+        let [source, version, os, arch, caller, language] = fact.env.each_ref().map(AsRef::as_ref);
         let [_, provider, model, tool, tool_kind, ..] = fact.names.each_ref().map(AsRef::as_ref);
         let day = date(day_of(fact.event.event_timestamp));
-        let of = |subject| Self {
-            day,
-            subject: label(subject),
-            version,
-            action: "",
-            provider: "",
-            model: "",
-            tool: "",
-            tool_kind: "",
-            install,
+        let of = |used: Subject| {
+            let (subject, _) = usage(used)?;
+            let [action, provider, model, tool, tool_kind] = [""; 5];
+            Some(Self {
+                day,
+                subject,
+                source,
+                version,
+                os,
+                arch,
+                caller,
+                language,
+                action,
+                provider,
+                model,
+                tool,
+                tool_kind,
+                install,
+            })
         };
         match (fact.event.event.as_str(), fact.action.as_ref()) {
-            ("command", action) => Some(Self { action, ..of(Subject::Command) }),
-            ("session", "start") => Some(of(Subject::SessionStart)),
-            ("tool", _) => Some(Self { tool, tool_kind, ..of(Subject::Tool) }),
-            ("token", _) => Some(Self { provider, model, ..of(Subject::Token) }),
+            ("command", action) => Some(Self { action, ..of(Subject::Command)? }),
+            ("session", "start") => of(Subject::SessionStart),
+            ("tool", _) => Some(Self { tool, tool_kind, ..of(Subject::Tool)? }),
+            ("token", _) => Some(Self { provider, model, ..of(Subject::Token)? }),
             _ => None,
         }
     }

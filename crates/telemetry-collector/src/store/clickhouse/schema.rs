@@ -124,7 +124,12 @@ const TABLES: [Table; 12] = [
         columns: &[
             column("day", "Date"),
             column("subject", WORD),
+            column("source", WORD),
             column("version", WORD),
+            column("os", WORD),
+            column("arch", WORD),
+            column("caller", WORD),
+            column("language", WORD),
             column("action", WORD),
             column("provider", WORD),
             column("model", WORD),
@@ -135,7 +140,7 @@ const TABLES: [Table; 12] = [
         engine: "ReplacingMergeTree",
         by_month: true,
         // The days of an installation side by side: its id is written once.
-        order: "subject, action, provider, model, tool, tool_kind, version, install, day",
+        order: "subject, action, provider, model, tool, tool_kind, source, version, os, arch, caller, language, install, day",
         settings: &[MERGED, MERGED_WHOLE],
     },
     Table {
@@ -146,6 +151,10 @@ const TABLES: [Table; 12] = [
             column("subject", WORD),
             column("source", WORD),
             column("version", WORD),
+            column("os", WORD),
+            column("arch", WORD),
+            column("caller", WORD),
+            column("language", WORD),
             column("event", WORD),
             column("action", WORD),
             column("agent", WORD),
@@ -176,8 +185,8 @@ const TABLES: [Table; 12] = [
         ],
         engine: "ReplacingMergeTree(basis)",
         by_month: true,
-        order: "subject, day, source, version, event, action, agent, provider, model, tool, tool_kind, purpose, outcome, \
-                error, flag, is_success, exit_code, duration_bucket",
+        order: "subject, day, source, version, os, arch, caller, language, event, action, agent, provider, model, tool, \
+                tool_kind, purpose, outcome, error, flag, is_success, exit_code, duration_bucket",
         settings: &[ABSENT_KEYS, MERGED, MERGED_WHOLE],
     },
     Table {

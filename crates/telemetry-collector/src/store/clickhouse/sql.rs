@@ -1,6 +1,5 @@
 //! Questions as SQL: text in, text out. What comes back is put together in [`super::view`].
 
-use super::sums::label;
 use crate::answer::range::Range;
 use crate::store::Day;
 use crate::store::keys::kind;
@@ -129,9 +128,9 @@ pub(super) fn from_events(of: Subject, days: &[Range]) -> String {
     format!("FROM event FINAL {join}WHERE {condition} AND {}", within_any(days))
 }
 
-/// The facts of a subject on some days, taken from a table of which each row is about one subject.
-fn from_table(table: &str, of: Subject, days: &[Range]) -> String {
-    format!("FROM {table} WHERE subject = '{}' AND {}", label(of), within_any(days))
+/// Some rows of a table for some days, as `FROM` and `WHERE`.
+fn from_table(table: &str, rows: &str, days: &[Range]) -> String {
+    format!("FROM {table} WHERE subject = '{rows}' AND {}", within_any(days))
 }
 
 /// Keys as columns, with `k0`, `k1` and so on as names, and how to group by them.
@@ -145,11 +144,13 @@ fn grouped<'k>(keys: impl IntoIterator<Item = &'k str>) -> (String, String) {
     (columns, group_by)
 }
 
-/// A question about some days. The columns are the keys, the bucket if asked for, the count, and the sums.
-pub(super) fn groups(question: &Question, days: &[Range], facts: Facts) -> String {
-    let (count, from) = match facts {
-        Facts::Events(of) => ("count()", from_events(of, days)),
-        Facts::Added => ("sum(n)", from_table("sums FINAL", question.subject, days)),
+/// A question about some days, asked of some rows of `sums` or of the events. The columns are the keys, the bucket if
+/// asked for, the count, and the sums.
+pub(super) fn groups(question: &Question, days: &[Range], rows: Option<&str>) -> String {
+    let of = question.subject;
+    let (facts, count, from) = match rows {
+        Some(rows) => (Facts::Added, "sum(n)", from_table("sums FINAL", rows, days)),
+        None => (Facts::Events(of), "count()", from_events(of, days)),
     };
     let keys = question.keys.iter().map(|key| expression(*key, facts));
     let (keys, group_by) = grouped(keys.chain(question.durations.then_some("duration_bucket")));
@@ -157,13 +158,15 @@ pub(super) fn groups(question: &Question, days: &[Range], facts: Facts) -> Strin
     format!("SELECT {keys}{count}{totals} {from}{}{group_by}", passing(&question.filters, facts))
 }
 
-/// How many installations there are in each group. The columns are the keys, and the number.
-pub(super) fn installs(question: &Question, facts: Facts) -> String {
-    let days = [question.range];
-    let (count, from) = match facts {
-        Facts::Events(of) => (format!("uniqExactIf(install, install != {NOBODY})"), from_events(of, &days)),
-        Facts::Added => ("uniqExact(install)".to_owned(), from_table("usage", question.subject, &days)),
+/// How many installations there are in each group, asked of some rows of `usage` or of the events. The columns are the
+/// keys, and the number.
+pub(super) fn installs(question: &Question, rows: Option<&str>) -> String {
+    let (of, days) = (question.subject, [question.range]);
+    let (facts, from) = match rows {
+        Some(rows) => (Facts::Added, from_table("usage", rows, &days)),
+        None => (Facts::Events(of), from_events(of, &days)),
     };
+    let count = format!("uniqExactIf(install, install != {NOBODY})");
     let (keys, group_by) = grouped(question.keys.iter().map(|key| expression(*key, facts)));
     format!("SELECT {keys}{count} {from}{}{group_by}", passing(&question.filters, facts))
 }
@@ -229,6 +232,7 @@ pub(super) fn cohorts(range: Range, first_week: Day, filters: &Filters) -> Strin
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::store::clickhouse::sums::{rows_for, users_for};
 
     #[test]
     fn what_people_type_stays_a_text() {
@@ -256,10 +260,10 @@ mod tests {
             .by([Key::Day, Key::Error])
             .adding([Sum::Errors]);
         let days = [range, Range { from: 5, to: 5 }];
-        insta::assert_snapshot!(groups(&question, &days, Facts::Events(Subject::SessionError)), @"SELECT toInt32(day) AS k0, error_name AS k1, count(), toUInt64(ifNull(sum(error_times), 0)) FROM event FINAL ARRAY JOIN error_names AS error_name, error_times AS error_times WHERE event = 'session' AND action = 'end' AND (day >= toDate(1) AND day <= toDate(2) OR day >= toDate(5) AND day <= toDate(5)) GROUP BY k0, k1");
-        insta::assert_snapshot!(groups(&question, &days, Facts::Added), @"SELECT toInt32(day) AS k0, error AS k1, sum(n), toUInt64(ifNull(sum(error_count), 0)) FROM sums FINAL WHERE subject = 'session_error' AND (day >= toDate(1) AND day <= toDate(2) OR day >= toDate(5) AND day <= toDate(5)) GROUP BY k0, k1");
+        insta::assert_snapshot!(groups(&question, &days, None), @"SELECT toInt32(day) AS k0, error_name AS k1, count(), toUInt64(ifNull(sum(error_times), 0)) FROM event FINAL ARRAY JOIN error_names AS error_name, error_times AS error_times WHERE event = 'session' AND action = 'end' AND (day >= toDate(1) AND day <= toDate(2) OR day >= toDate(5) AND day <= toDate(5)) GROUP BY k0, k1");
+        insta::assert_snapshot!(groups(&question, &days, rows_for(&question)), @"SELECT toInt32(day) AS k0, error AS k1, sum(n), toUInt64(ifNull(sum(error_count), 0)) FROM sums FINAL WHERE subject = 'session_error' AND (day >= toDate(1) AND day <= toDate(2) OR day >= toDate(5) AND day <= toDate(5)) GROUP BY k0, k1");
         let question = Question::count(Subject::Tool, range, &Filters::default()).by([Key::Tool]);
-        insta::assert_snapshot!(installs(&question, Facts::Events(Subject::Tool)), @"SELECT tool AS k0, uniqExactIf(install, install != toUUID('00000000-0000-0000-0000-000000000000')) FROM event FINAL WHERE event = 'tool' AND day >= toDate(1) AND day <= toDate(2) GROUP BY k0");
-        insta::assert_snapshot!(installs(&question, Facts::Added), @"SELECT tool AS k0, uniqExact(install) FROM usage WHERE subject = 'tool' AND day >= toDate(1) AND day <= toDate(2) GROUP BY k0");
+        insta::assert_snapshot!(installs(&question, None), @"SELECT tool AS k0, uniqExactIf(install, install != toUUID('00000000-0000-0000-0000-000000000000')) FROM event FINAL WHERE event = 'tool' AND day >= toDate(1) AND day <= toDate(2) GROUP BY k0");
+        insta::assert_snapshot!(installs(&question, users_for(&question)), @"SELECT tool AS k0, uniqExactIf(install, install != toUUID('00000000-0000-0000-0000-000000000000')) FROM usage WHERE subject = 'tool' AND day >= toDate(1) AND day <= toDate(2) GROUP BY k0");
     }
 }

@@ -22,71 +22,96 @@ use crate::store::keys::kind;
 use crate::store::question::{Key, Question, Subject, Sum};
 use crate::store::{Day, StoreError};
 
-/// What a subject's facts are called where they are counted.
-pub(super) fn label(subject: Subject) -> &'static str {
-    match subject {
-        Subject::Command => "command",
-        Subject::Flag => "flag",
-        Subject::SessionStart => "session_start",
-        Subject::SessionEnd => "session_end",
-        Subject::SessionError => "session_error",
-        Subject::Tool => "tool",
-        Subject::Token => "token",
-        Subject::Other => "other",
-    }
-}
-
-/// The keys that the sums of a subject are kept by, beside the day.
+/// Sums of one kind: of which facts, and by which keys beside the day.
 ///
-/// More keys answer more questions from more rows; with all of them, there are as many rows as events.
-fn kept_by(subject: Subject) -> &'static [Key] {
-    match subject {
-        Subject::Command => {
-            &[Key::Source, Key::Version, Key::Action, Key::Success, Key::ExitCode, Key::Error]
-        }
-        Subject::Flag => &[Key::Source, Key::Version, Key::Action, Key::Flag],
-        Subject::SessionStart => &[Key::Source, Key::Version, Key::Agent],
-        Subject::SessionEnd => &[Key::Source, Key::Version, Key::Agent, Key::Outcome],
-        Subject::SessionError => &[Key::Source, Key::Version, Key::Error],
-        Subject::Tool => {
-            &[Key::Source, Key::Version, Key::Tool, Key::ToolKind, Key::Outcome, Key::Success, Key::Error]
-        }
-        Subject::Token => &[Key::Source, Key::Version, Key::Provider, Key::Model, Key::Purpose],
-        Subject::Other => &[Key::Source, Key::Version, Key::Event, Key::Action],
+/// More keys answer more questions from more rows; with all of them, there are as many rows as events. So durations,
+/// which come in hundreds of buckets, are kept by few keys, and everything else by the whole environment.
+struct Cube {
+    /// What its rows are called.
+    name: &'static str,
+    subject: Subject,
+    env: &'static [Key],
+    keys: &'static [Key],
+    has_durations: bool,
+}
+
+const fn cube(name: &'static str, subject: Subject, keys: &'static [Key]) -> Cube {
+    Cube { name, subject, env: &ENV, keys, has_durations: false }
+}
+
+const fn cube_of_durations(name: &'static str, subject: Subject, keys: &'static [Key]) -> Cube {
+    Cube { name, subject, env: &[Key::Source, Key::Version], keys, has_durations: true }
+}
+
+/// Those without durations have fewer rows and come first: the first one that can answers a question.
+const CUBES: [Cube; 12] = [
+    cube("command", Subject::Command, &[Key::Action, Key::Success, Key::ExitCode, Key::Error]),
+    cube("flag", Subject::Flag, &[Key::Action, Key::Flag]),
+    cube("session_start", Subject::SessionStart, &[Key::Agent]),
+    cube("session_end", Subject::SessionEnd, &[Key::Agent, Key::Outcome]),
+    cube("session_error", Subject::SessionError, &[Key::Error]),
+    cube("tool", Subject::Tool, &[Key::Tool, Key::ToolKind, Key::Outcome, Key::Success, Key::Error]),
+    cube("token", Subject::Token, &[Key::Provider, Key::Model, Key::Purpose]),
+    cube("other", Subject::Other, &[Key::Event, Key::Action]),
+    cube_of_durations("command_durations", Subject::Command, &[Key::Action, Key::Success]),
+    cube_of_durations("session_durations", Subject::SessionEnd, &[Key::Agent, Key::Outcome]),
+    cube_of_durations(
+        "tool_durations",
+        Subject::Tool,
+        &[Key::Tool, Key::ToolKind, Key::Outcome, Key::Success, Key::Error],
+    ),
+    cube_of_durations("token_durations", Subject::Token, &[Key::Provider, Key::Model, Key::Purpose]),
+];
+
+impl Cube {
+    fn has(&self, key: Key) -> bool {
+        key == Key::Day || self.env.contains(&key) || self.keys.contains(&key)
     }
 }
 
-/// The keys that the users of a subject are kept by, beside the day; `None` where nobody asks for them.
-fn used_by(subject: Subject) -> Option<&'static [Key]> {
+/// The rows of `sums` that answer a question, but for its installations.
+pub(super) fn rows_for(question: &Question) -> Option<&'static str> {
+    let can = |cube: &&Cube| {
+        cube.subject == question.subject
+            && (cube.has_durations || !question.durations)
+            && asked(question).all(|key| cube.has(key))
+    };
+    CUBES.iter().find(can).map(|cube| cube.name)
+}
+
+/// The rows of `usage` about the users of a subject and the keys that they have, beside day and environment; `None`
+/// where nobody asks for them.
+pub(super) fn usage(subject: Subject) -> Option<(&'static str, &'static [Key])> {
     match subject {
-        Subject::Command => Some(&[Key::Version, Key::Action]),
-        Subject::SessionStart => Some(&[Key::Version]),
-        Subject::Tool => Some(&[Key::Version, Key::Tool, Key::ToolKind]),
-        Subject::Token => Some(&[Key::Version, Key::Provider, Key::Model]),
+        Subject::Command => Some(("command", &[Key::Action])),
+        Subject::SessionStart => Some(("session_start", &[])),
+        Subject::Tool => Some(("tool", &[Key::Tool, Key::ToolKind])),
+        Subject::Token => Some(("token", &[Key::Provider, Key::Model])),
         Subject::Flag | Subject::SessionEnd | Subject::SessionError | Subject::Other => None,
     }
 }
 
-/// Whether all that a question groups and filters by is kept.
-fn is_kept(question: &Question, keys: &[Key]) -> bool {
-    let mut asked = question.keys.iter().copied().chain(question.filters.iter().map(|(key, _)| key));
-    asked.all(|key| key == Key::Day || keys.contains(&key))
+/// The rows of `usage` that tell how many installations there are in each group of a question.
+pub(super) fn users_for(question: &Question) -> Option<&'static str> {
+    let (name, keys) = usage(question.subject)?;
+    let is_kept = |key: Key| key == Key::Day || ENV.contains(&key) || keys.contains(&key);
+    asked(question).all(is_kept).then_some(name)
 }
 
-/// Whether sums answer a question, but for its installations.
-pub(super) fn count_for(question: &Question) -> bool {
-    is_kept(question, kept_by(question.subject))
+/// What a question groups and filters by.
+fn asked(question: &Question) -> impl Iterator<Item = Key> {
+    question.keys.iter().copied().chain(question.filters.iter().map(|(key, _)| key))
 }
 
-/// Whether the set of who used what answers how many installations there are.
-pub(super) fn know_users_of(question: &Question) -> bool {
-    used_by(question.subject).is_some_and(|keys| is_kept(question, keys))
-}
-
+const ENV: [Key; 6] = [Key::Source, Key::Version, Key::Os, Key::Arch, Key::Caller, Key::Language];
 /// All keys of sums, in the order of their columns.
-const KEYS: [Key; 15] = [
+const KEYS: [Key; 19] = [
     Key::Source,
     Key::Version,
+    Key::Os,
+    Key::Arch,
+    Key::Caller,
+    Key::Language,
     Key::Event,
     Key::Action,
     Key::Agent,
@@ -124,7 +149,7 @@ fn adding_up(day: Day, state: u64) -> String {
     let numbers: Vec<&str> = SUMS.into_iter().map(|sum| sql::addend(sum, Facts::Added)).collect();
     let all_keys = format!("subject, {}, duration_bucket", keys.join(", "));
     // Every part has the columns of `all_keys`, under numbered names, and then those of `numbers`.
-    let mut parts: Vec<String> = Subject::ALL.into_iter().map(|subject| part(subject, on)).collect();
+    let mut parts: Vec<String> = CUBES.iter().map(|cube| part(cube, on)).collect();
     let zeros = ", 0".repeat(numbers.len() + 1);
     parts.push(format!("SELECT {all_keys}{zeros} FROM sums FINAL WHERE {}", sql::within(on)));
     let numbered = |letter, count: usize| (0..count).map(|at| format!("{letter}{at}")).collect::<Vec<_>>();
@@ -153,11 +178,11 @@ fn counting_up(day: Day, state: u64) -> String {
     )
 }
 
-/// The groups of one subject, in the columns that all subjects share.
-fn part(subject: Subject, on: Range) -> String {
-    let kept = kept_by(subject);
+/// The groups of one cube, in the columns that all share.
+fn part(cube: &Cube, on: Range) -> String {
+    let subject = cube.subject;
     let facts = Facts::Events(subject);
-    let mut columns = vec![format!("'{}' AS k0", label(subject))];
+    let mut columns = vec![format!("'{}' AS k0", cube.name)];
     let mut group_by = Vec::new();
     let mut key = |expression: &'static str, is_kept: bool, absent: &'static str| {
         let at = columns.len();
@@ -168,9 +193,9 @@ fn part(subject: Subject, on: Range) -> String {
     };
     for of in KEYS {
         let absent = if kind(of).is_empty() { "NULL" } else { "''" };
-        key(sql::expression(of, facts), kept.contains(&of), absent);
+        key(sql::expression(of, facts), cube.has(of), absent);
     }
-    key("duration_bucket", subject.has_duration(), "NULL");
+    key("duration_bucket", cube.has_durations, "NULL");
     columns.push("count() AS s0".to_owned());
     for (at, sum) in SUMS.into_iter().enumerate() {
         let total = if subject.sums(sum) { sql::total(sum, facts) } else { "0".to_owned() };
@@ -291,6 +316,7 @@ impl SummedDays {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::store::question::Filters;
 
     fn ranges(pairs: &[(Day, Day)]) -> Vec<Range> {
         pairs.iter().map(|(from, to)| Range { from: *from, to: *to }).collect()
@@ -319,13 +345,34 @@ mod tests {
 
     #[test]
     fn sums_are_kept_by_what_their_facts_have() {
-        for subject in Subject::ALL {
-            for key in kept_by(subject).iter().chain(used_by(subject).unwrap_or_default()) {
-                assert!(subject.has(*key), "{subject:?} {key:?}");
-            }
-            for key in kept_by(subject) {
+        for cube in &CUBES {
+            for key in cube.env.iter().chain(cube.keys) {
+                assert!(cube.subject.has(*key), "{} {key:?}", cube.name);
                 assert!(KEYS.contains(key), "{key:?}");
             }
+            assert!(cube.subject.has_duration() || !cube.has_durations, "{}", cube.name);
         }
+        for subject in Subject::ALL {
+            for key in usage(subject).map_or(&[][..], |(_, keys)| keys) {
+                assert!(subject.has(*key), "{subject:?} {key:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_question_goes_to_the_fewest_rows_that_can_answer_it() {
+        let range = Range { from: 1, to: 2 };
+        let of = |os: &str, keys: &[Key]| {
+            let filters = Filters::default().with(Key::Os, vec![os.to_owned()]);
+            let filters = if os.is_empty() { Filters::default() } else { filters };
+            Question::count(Subject::Tool, range, &filters).by(keys)
+        };
+        assert_eq!(rows_for(&of("", &[Key::Day, Key::Tool])), Some("tool"));
+        assert_eq!(rows_for(&of("linux", &[Key::Tool])), Some("tool"));
+        assert_eq!(rows_for(&of("", &[Key::Version, Key::Tool]).with_durations()), Some("tool_durations"));
+        assert_eq!(rows_for(&of("linux", &[Key::Tool]).with_durations()), None);
+        assert_eq!(rows_for(&of("", &[Key::Agent])), None);
+        assert_eq!(users_for(&of("linux", &[Key::Tool])), Some("tool"));
+        assert_eq!(users_for(&of("", &[Key::Outcome])), None);
     }
 }

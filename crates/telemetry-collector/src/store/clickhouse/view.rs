@@ -7,7 +7,7 @@ use serde_json::Value;
 use uuid::Uuid;
 
 use super::client::ClickHouse;
-use super::sql::{self, Facts, NEVER, NOBODY, quoted};
+use super::sql::{self, NEVER, NOBODY, quoted};
 use super::sums::{self, SummedDays};
 use crate::answer::range::Range;
 use crate::store::keys::{check_install_keys, kind};
@@ -96,12 +96,13 @@ impl ClickHouseView<'_> {
     /// Groups without their installations: from sums where there are some, and from events.
     fn counted(&mut self, question: &Question) -> Result<Groups, StoreError> {
         let mut groups = Groups::new();
-        let [in_sums, in_events] = match sums::count_for(question) {
-            true => self.summed()?.split(question.range),
-            false => [Vec::new(), vec![question.range]],
+        let rows = sums::rows_for(question);
+        let [in_sums, in_events] = match rows {
+            Some(_) => self.summed()?.split(question.range),
+            None => [Vec::new(), vec![question.range]],
         };
-        self.add(&mut groups, question, &in_sums, Facts::Added)?;
-        self.add(&mut groups, question, &in_events, Facts::Events(question.subject))?;
+        self.add(&mut groups, question, &in_sums, rows)?;
+        self.add(&mut groups, question, &in_events, None)?;
         Ok(groups)
     }
 
@@ -111,12 +112,12 @@ impl ClickHouseView<'_> {
         groups: &mut Groups,
         question: &Question,
         days: &[Range],
-        facts: Facts,
+        rows: Option<&str>,
     ) -> Result<(), StoreError> {
         if days.is_empty() {
             return Ok(());
         }
-        for mut row in self.rows(&sql::groups(question, days, facts))? {
+        for mut row in self.rows(&sql::groups(question, days, rows))? {
             let keys: Vec<Cell> = question.keys.iter().map(|_| row.cell()).collect::<Result<_, _>>()?;
             let bucket = if question.durations { row.cell()?.number() } else { None };
             let count: u64 = row.number()?;
@@ -145,11 +146,7 @@ impl View for ClickHouseView<'_> {
         question.check()?;
         let mut groups = self.counted(question)?;
         if question.installs {
-            let facts = match sums::know_users_of(question) {
-                true => Facts::Added,
-                false => Facts::Events(question.subject),
-            };
-            for mut row in self.rows(&sql::installs(question, facts))? {
+            for mut row in self.rows(&sql::installs(question, sums::users_for(question)))? {
                 let keys: Vec<Cell> = question.keys.iter().map(|_| row.cell()).collect::<Result<_, _>>()?;
                 if let Some(group) = groups.get_mut(&keys) {
                     group.installs = row.number()?;
