@@ -29,10 +29,7 @@ pub(crate) fn kind(key: Key) -> &'static str {
 
 /// Fails for keys that are not the environment's.
 pub(crate) fn check_install_keys(by: Option<Key>, filters: &Filters) -> Result<(), StoreError> {
-    let of_env = |key: &Key| {
-        matches!(key, Key::Source | Key::Version | Key::Os | Key::Arch | Key::Caller | Key::Language)
-    };
-    match by.iter().copied().chain(filters.iter().map(|(key, _)| key)).find(|key| !of_env(key)) {
+    match by.iter().copied().chain(filters.iter().map(|(key, _)| key)).find(|key| !Key::ENV.contains(key)) {
         None => Ok(()),
         Some(key) => Err(StoreError::Failed(format!("installations have no {key:?}"))),
     }

@@ -119,6 +119,34 @@ pub(crate) enum Key {
     Flag,
 }
 
+impl Key {
+    pub(crate) const ALL: [Self; 20] = [
+        Self::Day,
+        Self::Source,
+        Self::Version,
+        Self::Os,
+        Self::Arch,
+        Self::Caller,
+        Self::Language,
+        Self::Event,
+        Self::Action,
+        Self::Agent,
+        Self::Provider,
+        Self::Model,
+        Self::Tool,
+        Self::ToolKind,
+        Self::Purpose,
+        Self::Outcome,
+        Self::Error,
+        Self::Success,
+        Self::ExitCode,
+        Self::Flag,
+    ];
+    /// Where an event comes from: what every event says, and installations can be asked by.
+    pub(crate) const ENV: [Self; 6] =
+        [Self::Source, Self::Version, Self::Os, Self::Arch, Self::Caller, Self::Language];
+}
+
 /// What is added up within a group. A fact without the number adds nothing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub(crate) enum Sum {
@@ -136,6 +164,23 @@ pub(crate) enum Sum {
     /// `error_count` of a session; how often a class occurred in it.
     Errors,
     DurationMs,
+}
+
+impl Sum {
+    pub(crate) const ALL: [Self; 12] = [
+        Self::InputTokens,
+        Self::OutputTokens,
+        Self::CacheReadTokens,
+        Self::CacheWriteTokens,
+        Self::ReasoningTokens,
+        Self::CostNano,
+        Self::Priced,
+        Self::Turns,
+        Self::ToolCalls,
+        Self::ToolErrors,
+        Self::Errors,
+        Self::DurationMs,
+    ];
 }
 
 /// Which values pass: OR within a list, AND across lists, an empty list lets everything pass.

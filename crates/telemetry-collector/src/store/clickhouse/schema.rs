@@ -15,7 +15,8 @@ pub(super) const OLDEST: (u32, u32) = (26, 9);
 
 struct Table {
     name: &'static str,
-    columns: &'static [Column],
+    /// In groups, of which some are shared.
+    columns: &'static [&'static [Column]],
     engine: &'static str,
     /// Months of a day; what is too old goes a month at a time.
     by_month: bool,
@@ -43,6 +44,27 @@ const HIGHEST: &str = "SimpleAggregateFunction(max, UInt64)";
 const DELTA: &str = "CODEC(Delta, ZSTD)";
 const ZSTD: &str = "CODEC(ZSTD)";
 
+/// Where an event comes from.
+const ENV: [Column; 6] = [
+    column("source", WORD),
+    column("version", WORD),
+    column("os", WORD),
+    column("arch", WORD),
+    column("caller", WORD),
+    column("language", WORD),
+];
+/// Names of what an event is about.
+const OF_NAMES: [Column; 8] = [
+    column("agent", WORD),
+    column("provider", WORD),
+    column("model", WORD),
+    column("tool", WORD),
+    column("tool_kind", WORD),
+    column("purpose", WORD),
+    column("outcome", WORD),
+    column("error", WORD),
+];
+
 /// A month that nothing was added to for an hour becomes one part: then `FINAL` has nothing to do.
 const MERGED: &str = "min_age_to_force_merge_seconds = 3600";
 const MERGED_WHOLE: &str = "min_age_to_force_merge_on_partition_only = 1";
@@ -56,46 +78,38 @@ const TABLES: [Table; 12] = [
     Table {
         name: "event",
         columns: &[
-            column("event", WORD),
-            column("day", "Date"),
-            packed("event_id", "UUID", ZSTD),
-            packed("at_ms", "Int64", DELTA),
-            packed("place", "UInt64", DELTA),
-            packed("precedence", "UInt64", DELTA),
-            packed("install", "UUID", ZSTD),
-            column("action", WORD),
-            column("source", WORD),
-            column("version", WORD),
-            column("os", WORD),
-            column("arch", WORD),
-            column("caller", WORD),
-            column("language", WORD),
-            column("agent", WORD),
-            column("provider", WORD),
-            column("model", WORD),
-            column("tool", WORD),
-            column("tool_kind", WORD),
-            column("purpose", WORD),
-            column("outcome", WORD),
-            column("error", WORD),
-            column("is_success", "Nullable(Int8)"),
-            packed("exit_code", NUMBER, ZSTD),
-            packed("duration_ms", NUMBER, ZSTD),
-            packed("duration_bucket", "Nullable(Int16)", ZSTD),
-            packed("input_tokens", NUMBER, ZSTD),
-            packed("output_tokens", NUMBER, ZSTD),
-            packed("cache_read_tokens", NUMBER, ZSTD),
-            packed("cache_write_tokens", NUMBER, ZSTD),
-            packed("reasoning_tokens", NUMBER, ZSTD),
-            packed("cost_nano", NUMBER, ZSTD),
-            packed("turns", NUMBER, ZSTD),
-            packed("tool_calls", NUMBER, ZSTD),
-            packed("tool_errors", NUMBER, ZSTD),
-            packed("error_count", NUMBER, ZSTD),
-            column("flags", "Array(LowCardinality(String))"),
-            column("error_names", "Array(LowCardinality(String))"),
-            packed("error_times", "Array(UInt64)", ZSTD),
-            packed("properties", "String", ZSTD),
+            &[
+                column("event", WORD),
+                column("day", "Date"),
+                packed("event_id", "UUID", ZSTD),
+                packed("at_ms", "Int64", DELTA),
+                packed("place", "UInt64", DELTA),
+                packed("precedence", "UInt64", DELTA),
+                packed("install", "UUID", ZSTD),
+                column("action", WORD),
+            ],
+            &ENV,
+            &OF_NAMES,
+            &[
+                column("is_success", "Nullable(Int8)"),
+                packed("exit_code", NUMBER, ZSTD),
+                packed("duration_ms", NUMBER, ZSTD),
+                packed("duration_bucket", "Nullable(Int16)", ZSTD),
+                packed("input_tokens", NUMBER, ZSTD),
+                packed("output_tokens", NUMBER, ZSTD),
+                packed("cache_read_tokens", NUMBER, ZSTD),
+                packed("cache_write_tokens", NUMBER, ZSTD),
+                packed("reasoning_tokens", NUMBER, ZSTD),
+                packed("cost_nano", NUMBER, ZSTD),
+                packed("turns", NUMBER, ZSTD),
+                packed("tool_calls", NUMBER, ZSTD),
+                packed("tool_errors", NUMBER, ZSTD),
+                packed("error_count", NUMBER, ZSTD),
+                column("flags", "Array(LowCardinality(String))"),
+                column("error_names", "Array(LowCardinality(String))"),
+                packed("error_times", "Array(UInt64)", ZSTD),
+                packed("properties", "String", ZSTD),
+            ],
         ],
         engine: "ReplacingMergeTree(precedence)",
         by_month: true,
@@ -104,16 +118,7 @@ const TABLES: [Table; 12] = [
     },
     Table {
         name: "presence",
-        columns: &[
-            column("day", "Date"),
-            column("source", WORD),
-            column("version", WORD),
-            column("os", WORD),
-            column("arch", WORD),
-            column("caller", WORD),
-            column("language", WORD),
-            packed("install", "UUID", ZSTD),
-        ],
+        columns: &[&[column("day", "Date")], &ENV, &[packed("install", "UUID", ZSTD)]],
         engine: "ReplacingMergeTree",
         by_month: true,
         order: "day, source, version, os, arch, caller, language, install",
@@ -122,20 +127,16 @@ const TABLES: [Table; 12] = [
     Table {
         name: "usage",
         columns: &[
-            column("day", "Date"),
-            column("subject", WORD),
-            column("source", WORD),
-            column("version", WORD),
-            column("os", WORD),
-            column("arch", WORD),
-            column("caller", WORD),
-            column("language", WORD),
-            column("action", WORD),
-            column("provider", WORD),
-            column("model", WORD),
-            column("tool", WORD),
-            column("tool_kind", WORD),
-            packed("install", "UUID", ZSTD),
+            &[column("day", "Date"), column("subject", WORD)],
+            &ENV,
+            &[
+                column("action", WORD),
+                column("provider", WORD),
+                column("model", WORD),
+                column("tool", WORD),
+                column("tool_kind", WORD),
+                packed("install", "UUID", ZSTD),
+            ],
         ],
         engine: "ReplacingMergeTree",
         by_month: true,
@@ -146,42 +147,29 @@ const TABLES: [Table; 12] = [
     Table {
         name: "sums",
         columns: &[
-            column("day", "Date"),
-            packed("basis", "UInt64", DELTA),
-            column("subject", WORD),
-            column("source", WORD),
-            column("version", WORD),
-            column("os", WORD),
-            column("arch", WORD),
-            column("caller", WORD),
-            column("language", WORD),
-            column("event", WORD),
-            column("action", WORD),
-            column("agent", WORD),
-            column("provider", WORD),
-            column("model", WORD),
-            column("tool", WORD),
-            column("tool_kind", WORD),
-            column("purpose", WORD),
-            column("outcome", WORD),
-            column("error", WORD),
-            column("flag", WORD),
-            column("is_success", "Nullable(Int8)"),
-            packed("exit_code", NUMBER, ZSTD),
-            packed("duration_bucket", "Nullable(Int16)", ZSTD),
-            packed("n", "UInt64", ZSTD),
-            packed("input_tokens", "UInt64", ZSTD),
-            packed("output_tokens", "UInt64", ZSTD),
-            packed("cache_read_tokens", "UInt64", ZSTD),
-            packed("cache_write_tokens", "UInt64", ZSTD),
-            packed("reasoning_tokens", "UInt64", ZSTD),
-            packed("cost_nano", "UInt64", ZSTD),
-            packed("priced", "UInt64", ZSTD),
-            packed("turns", "UInt64", ZSTD),
-            packed("tool_calls", "UInt64", ZSTD),
-            packed("tool_errors", "UInt64", ZSTD),
-            packed("error_count", "UInt64", ZSTD),
-            packed("duration_ms", "UInt64", ZSTD),
+            &[column("day", "Date"), packed("basis", "UInt64", DELTA), column("subject", WORD)],
+            &ENV,
+            &[column("event", WORD), column("action", WORD)],
+            &OF_NAMES,
+            &[
+                column("flag", WORD),
+                column("is_success", "Nullable(Int8)"),
+                packed("exit_code", NUMBER, ZSTD),
+                packed("duration_bucket", "Nullable(Int16)", ZSTD),
+                packed("n", "UInt64", ZSTD),
+                packed("input_tokens", "UInt64", ZSTD),
+                packed("output_tokens", "UInt64", ZSTD),
+                packed("cache_read_tokens", "UInt64", ZSTD),
+                packed("cache_write_tokens", "UInt64", ZSTD),
+                packed("reasoning_tokens", "UInt64", ZSTD),
+                packed("cost_nano", "UInt64", ZSTD),
+                packed("priced", "UInt64", ZSTD),
+                packed("turns", "UInt64", ZSTD),
+                packed("tool_calls", "UInt64", ZSTD),
+                packed("tool_errors", "UInt64", ZSTD),
+                packed("error_count", "UInt64", ZSTD),
+                packed("duration_ms", "UInt64", ZSTD),
+            ],
         ],
         engine: "ReplacingMergeTree(basis)",
         by_month: true,
@@ -191,12 +179,12 @@ const TABLES: [Table; 12] = [
     },
     Table {
         name: "stored",
-        columns: &[
+        columns: &[&[
             column("day", "Date"),
             packed("install", "UUID", ZSTD),
             packed("basis", "UInt64", DELTA),
             packed("n", "UInt64", ZSTD),
-        ],
+        ]],
         engine: "ReplacingMergeTree(basis)",
         by_month: true,
         order: "install, day",
@@ -204,12 +192,12 @@ const TABLES: [Table; 12] = [
     },
     Table {
         name: "touched",
-        columns: &[
+        columns: &[&[
             column("day", "Date"),
             column("node", "UUID"),
             column("begun", HIGHEST),
             column("arrived", HIGHEST),
-        ],
+        ]],
         engine: "AggregatingMergeTree",
         by_month: false,
         order: "day, node",
@@ -217,7 +205,7 @@ const TABLES: [Table; 12] = [
     },
     Table {
         name: "summed",
-        columns: &[column("day", "Date"), column("basis", HIGHEST)],
+        columns: &[&[column("day", "Date"), column("basis", HIGHEST)]],
         engine: "AggregatingMergeTree",
         by_month: false,
         order: "day",
@@ -225,10 +213,10 @@ const TABLES: [Table; 12] = [
     },
     Table {
         name: "install",
-        columns: &[
+        columns: &[&[
             packed("install", "UUID", ZSTD),
             column("first_day", "SimpleAggregateFunction(min, Date)"),
-        ],
+        ]],
         engine: "AggregatingMergeTree",
         by_month: false,
         order: "install",
@@ -236,7 +224,7 @@ const TABLES: [Table; 12] = [
     },
     Table {
         name: "name",
-        columns: &[column("kind", WORD), column("name", "String")],
+        columns: &[&[column("kind", WORD), column("name", "String")]],
         engine: "ReplacingMergeTree",
         by_month: false,
         order: "kind, name",
@@ -244,7 +232,7 @@ const TABLES: [Table; 12] = [
     },
     Table {
         name: "arrival",
-        columns: &[
+        columns: &[&[
             column("day", "Date"),
             column("node", "UUID"),
             column("fate", WORD),
@@ -252,7 +240,7 @@ const TABLES: [Table; 12] = [
             column("property", "String"),
             column("version", "String"),
             column("n", HIGHEST),
-        ],
+        ]],
         engine: "AggregatingMergeTree",
         by_month: false,
         order: "day, node, fate, code, property, version",
@@ -260,7 +248,7 @@ const TABLES: [Table; 12] = [
     },
     Table {
         name: "loss",
-        columns: &[
+        columns: &[&[
             column("epoch", "UUID"),
             column("install", "UUID"),
             column("sent_at_ms", HIGHEST),
@@ -269,7 +257,7 @@ const TABLES: [Table; 12] = [
             column("expired", HIGHEST),
             column("rejected", HIGHEST),
             column("too_big", HIGHEST),
-        ],
+        ]],
         engine: "AggregatingMergeTree",
         by_month: false,
         order: "epoch, install",
@@ -277,7 +265,7 @@ const TABLES: [Table; 12] = [
     },
     Table {
         name: "daily",
-        columns: &[column("day", "Date"), column("what", WORD), column("n", HIGHEST)],
+        columns: &[&[column("day", "Date"), column("what", WORD), column("n", HIGHEST)]],
         engine: "AggregatingMergeTree",
         by_month: false,
         order: "day, what",
@@ -286,10 +274,13 @@ const TABLES: [Table; 12] = [
 ];
 
 impl Table {
+    fn columns(&self) -> impl Iterator<Item = &Column> {
+        self.columns.iter().copied().flatten()
+    }
+
     fn create(&self) -> String {
         let columns: Vec<String> = self
-            .columns
-            .iter()
+            .columns()
             .map(|Column { name, kind, codec }| format!("    {name} {kind} {codec}").trim_end().to_owned())
             .collect();
         let mut sql = format!(
@@ -396,7 +387,7 @@ fn is_new_enough(version: &str) -> bool {
 }
 
 fn check(table: &Table, found: &BTreeMap<String, String>, database: &str) -> Result<(), OpenError> {
-    for Column { name, kind, .. } in table.columns {
+    for Column { name, kind, .. } in table.columns() {
         let problem = match found.get(*name) {
             None => format!("has no column {name} {kind}"),
             Some(other) if other != kind => format!("has the column {name} as {other}, not {kind}"),
@@ -445,7 +436,7 @@ mod tests {
     #[test]
     fn everything_that_is_shipped_has_a_column() {
         for name in ENV_COLUMNS.into_iter().chain(NAME_COLUMNS).chain(NUMBER_COLUMNS) {
-            assert!(TABLES[0].columns.iter().any(|column| column.name == name), "{name}");
+            assert!(TABLES[0].columns().any(|column| column.name == name), "{name}");
         }
     }
 
@@ -453,12 +444,12 @@ mod tests {
     fn sums_are_replaced_by_the_sums_of_the_same_facts() {
         let sums = TABLES.iter().find(|table| table.name == "sums").unwrap();
         let keys: Vec<&str> = sums.order.split(", ").collect();
-        let mut columns = sums.columns.iter().map(|column| column.name);
+        let mut columns = sums.columns().map(|column| column.name);
         columns.find(|name| *name == "n").unwrap();
         for added in columns {
             assert!(!keys.contains(&added), "{added}");
         }
-        let own = sums.columns.iter().take_while(|column| column.name != "n").map(|column| column.name);
+        let own = sums.columns().take_while(|column| column.name != "n").map(|column| column.name);
         for name in own.filter(|name| *name != "basis") {
             assert!(keys.contains(&name), "{name}");
         }

@@ -36,7 +36,7 @@ struct Cube {
 }
 
 const fn cube(name: &'static str, subject: Subject, keys: &'static [Key]) -> Cube {
-    Cube { name, subject, env: &ENV, keys, has_durations: false }
+    Cube { name, subject, env: &Key::ENV, keys, has_durations: false }
 }
 
 const fn cube_of_durations(name: &'static str, subject: Subject, keys: &'static [Key]) -> Cube {
@@ -94,7 +94,7 @@ pub(super) fn usage(subject: Subject) -> Option<(&'static str, &'static [Key])> 
 /// The rows of `usage` that tell how many installations there are in each group of a question.
 pub(super) fn users_for(question: &Question) -> Option<&'static str> {
     let (name, keys) = usage(question.subject)?;
-    let is_kept = |key: Key| key == Key::Day || ENV.contains(&key) || keys.contains(&key);
+    let is_kept = |key: Key| key == Key::Day || Key::ENV.contains(&key) || keys.contains(&key);
     asked(question).all(is_kept).then_some(name)
 }
 
@@ -103,57 +103,23 @@ fn asked(question: &Question) -> impl Iterator<Item = Key> {
     question.keys.iter().copied().chain(question.filters.iter().map(|(key, _)| key))
 }
 
-const ENV: [Key; 6] = [Key::Source, Key::Version, Key::Os, Key::Arch, Key::Caller, Key::Language];
 /// All keys of sums, in the order of their columns.
-const KEYS: [Key; 19] = [
-    Key::Source,
-    Key::Version,
-    Key::Os,
-    Key::Arch,
-    Key::Caller,
-    Key::Language,
-    Key::Event,
-    Key::Action,
-    Key::Agent,
-    Key::Provider,
-    Key::Model,
-    Key::Tool,
-    Key::ToolKind,
-    Key::Purpose,
-    Key::Outcome,
-    Key::Error,
-    Key::Flag,
-    Key::Success,
-    Key::ExitCode,
-];
-/// What is added up, in the order of the columns.
-const SUMS: [Sum; 12] = [
-    Sum::InputTokens,
-    Sum::OutputTokens,
-    Sum::CacheReadTokens,
-    Sum::CacheWriteTokens,
-    Sum::ReasoningTokens,
-    Sum::CostNano,
-    Sum::Priced,
-    Sum::Turns,
-    Sum::ToolCalls,
-    Sum::ToolErrors,
-    Sum::Errors,
-    Sum::DurationMs,
-];
+fn keys() -> impl Iterator<Item = Key> {
+    Key::ALL.into_iter().filter(|key| *key != Key::Day)
+}
 
 /// The statement that adds a day up.
 fn adding_up(day: Day, state: u64) -> String {
     let on = Range { from: day, to: day };
-    let keys: Vec<&str> = KEYS.into_iter().map(|key| sql::expression(key, Facts::Added)).collect();
-    let numbers: Vec<&str> = SUMS.into_iter().map(|sum| sql::addend(sum, Facts::Added)).collect();
+    let keys: Vec<&str> = keys().map(|key| sql::expression(key, Facts::Added)).collect();
+    let numbers: Vec<&str> = Sum::ALL.into_iter().map(|sum| sql::addend(sum, Facts::Added)).collect();
     let all_keys = format!("subject, {}, duration_bucket", keys.join(", "));
     // Every part has the columns of `all_keys`, under numbered names, and then those of `numbers`.
     let mut parts: Vec<String> = CUBES.iter().map(|cube| part(cube, on)).collect();
     let zeros = ", 0".repeat(numbers.len() + 1);
     parts.push(format!("SELECT {all_keys}{zeros} FROM sums FINAL WHERE {}", sql::within(on)));
     let numbered = |letter, count: usize| (0..count).map(|at| format!("{letter}{at}")).collect::<Vec<_>>();
-    let groups = numbered('k', KEYS.len() + 2).join(", ");
+    let groups = numbered('k', keys.len() + 2).join(", ");
     let totals: Vec<String> =
         numbered('s', numbers.len() + 1).into_iter().map(|column| format!("sum({column})")).collect();
     format!(
@@ -191,13 +157,13 @@ fn part(cube: &Cube, on: Range) -> String {
             group_by.push(format!("k{at}"));
         }
     };
-    for of in KEYS {
+    for of in keys() {
         let absent = if kind(of).is_empty() { "NULL" } else { "''" };
         key(sql::expression(of, facts), cube.has(of), absent);
     }
     key("duration_bucket", cube.has_durations, "NULL");
     columns.push("count() AS s0".to_owned());
-    for (at, sum) in SUMS.into_iter().enumerate() {
+    for (at, sum) in Sum::ALL.into_iter().enumerate() {
         let total = if subject.sums(sum) { sql::total(sum, facts) } else { "0".to_owned() };
         columns.push(format!("{total} AS s{}", at + 1));
     }
@@ -348,7 +314,6 @@ mod tests {
         for cube in &CUBES {
             for key in cube.env.iter().chain(cube.keys) {
                 assert!(cube.subject.has(*key), "{} {key:?}", cube.name);
-                assert!(KEYS.contains(key), "{key:?}");
             }
             assert!(cube.subject.has_duration() || !cube.has_durations, "{}", cube.name);
         }

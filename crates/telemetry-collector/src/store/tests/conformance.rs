@@ -8,10 +8,10 @@ use crate::answer::range::Range;
 use crate::answer::{Scope, VIEWS};
 use crate::migrate::desk;
 use crate::store::clickhouse::ClickHouse;
-use crate::store::question::{Active, Filters, Group, Key, Question, Subject, View};
+use crate::store::question::{Active, Filters, Group, Key, Question, Subject, Sum, View};
 use crate::store::shipment::{Role, Shipment};
 use crate::store::shipping::Lane;
-use crate::store::sqlite::tests::agreement::{INSTALL_KEYS, KEYS, SUMS, filters, question, range, values};
+use crate::store::sqlite::tests::agreement::{filters, question, range, values};
 use crate::store::sqlite::tests::population::{Population, Random, TODAY, counters};
 use crate::store::sqlite::{Desk, Folder, Reader, Writer};
 use crate::store::{Batch, DAY_MS, Day, NewEvent, Page, StoreError};
@@ -105,8 +105,8 @@ fn agree_on_installs(
     days: Day,
     when: &str,
 ) -> Result<(), StoreError> {
-    let by = random.chance(60).then(|| random.pick(&INSTALL_KEYS));
-    let filters = if random.chance(60) { filters(random, &INSTALL_KEYS) } else { Filters::default() };
+    let by = random.chance(60).then(|| random.pick(&Key::ENV));
+    let filters = if random.chance(60) { filters(random, &Key::ENV) } else { Filters::default() };
     let mut windows: Vec<Range> = (0..random.below(6)).map(|_| range(random, days)).collect();
     windows.extend((0..7).map(|n| Range { from: TODAY - n - 6, to: TODAY - n }));
     let ours: Vec<Active> = here.active(&windows, by, &filters)?;
@@ -124,7 +124,7 @@ fn agree_on_the_rest(here: &mut dyn View, there: &mut dyn View, when: &str) -> R
     let ever = Range { from: Day::MIN, to: Day::MAX };
     assert_eq!(there.arrivals(ever)?, here.arrivals(ever)?, "{when}");
     assert_eq!(there.span()?, here.span()?, "{when}");
-    for key in KEYS {
+    for key in Key::ALL {
         assert_eq!(there.values(key)?, here.values(key)?, "{when}: {key:?}");
     }
     let months = Range { from: TODAY - 100, to: TODAY + 5 };
@@ -250,7 +250,7 @@ fn both_stores_know_every_key_filter_and_sum() {
 fn know_all_of(pair: &Pair, subject: Subject, all: Range, random: &mut Random, state: &str) {
     pair.both(|here, there| {
         let count = Question::count(subject, all, &Filters::default());
-        let own: Vec<Key> = KEYS.into_iter().filter(|key| subject.has(*key)).collect();
+        let own: Vec<Key> = Key::ALL.into_iter().filter(|key| subject.has(*key)).collect();
         for key in &own {
             let mut question = count.clone().by([*key, Key::Version]).with_installs();
             question.durations = subject.has_duration();
@@ -258,7 +258,7 @@ fn know_all_of(pair: &Pair, subject: Subject, all: Range, random: &mut Random, s
             let filters = Filters::default().with(*key, values(*key, random));
             agree_on(here, there, &Question { filters, ..question }, &format!("{state}: a key and a filter"));
         }
-        let sums: Vec<_> = SUMS.into_iter().filter(|sum| subject.sums(*sum)).collect();
+        let sums: Vec<_> = Sum::ALL.into_iter().filter(|sum| subject.sums(*sum)).collect();
         agree_on(here, there, &count.clone().by([Key::Version]).adding(sums), &format!("{state}: all sums"));
         agree_on(here, there, &count.by(own), &format!("{state}: all keys"));
         Ok(())

@@ -6,45 +6,6 @@ use crate::store::question::{Active, Cell, Cohort, Filters, Group, Key, Question
 use crate::store::sqlite::read::Snapshot;
 use crate::store::{DAY_MS, Day, StoreError};
 
-pub(crate) const KEYS: [Key; 20] = [
-    Key::Day,
-    Key::Source,
-    Key::Version,
-    Key::Os,
-    Key::Arch,
-    Key::Caller,
-    Key::Language,
-    Key::Event,
-    Key::Action,
-    Key::Agent,
-    Key::Provider,
-    Key::Model,
-    Key::Tool,
-    Key::ToolKind,
-    Key::Purpose,
-    Key::Outcome,
-    Key::Error,
-    Key::Success,
-    Key::ExitCode,
-    Key::Flag,
-];
-pub(crate) const SUMS: [Sum; 12] = [
-    Sum::InputTokens,
-    Sum::OutputTokens,
-    Sum::CacheReadTokens,
-    Sum::CacheWriteTokens,
-    Sum::ReasoningTokens,
-    Sum::CostNano,
-    Sum::Priced,
-    Sum::Turns,
-    Sum::ToolCalls,
-    Sum::ToolErrors,
-    Sum::Errors,
-    Sum::DurationMs,
-];
-pub(crate) const INSTALL_KEYS: [Key; 6] =
-    [Key::Source, Key::Version, Key::Os, Key::Arch, Key::Caller, Key::Language];
-
 fn sorted(mut groups: Vec<Group>) -> Vec<Group> {
     groups.sort_by(|a, b| a.keys.cmp(&b.keys));
     groups
@@ -97,8 +58,8 @@ pub(crate) fn filters(random: &mut Random, keys: &[Key]) -> Filters {
 
 pub(crate) fn question(random: &mut Random, days: Day) -> Question {
     let subject = random.pick(&Subject::ALL);
-    let own: Vec<Key> = KEYS.into_iter().filter(|key| subject.has(*key)).collect();
-    let sums: Vec<Sum> = SUMS.into_iter().filter(|sum| subject.sums(*sum) && random.chance(50)).collect();
+    let own: Vec<Key> = Key::ALL.into_iter().filter(|key| subject.has(*key)).collect();
+    let sums: Vec<Sum> = Sum::ALL.into_iter().filter(|sum| subject.sums(*sum) && random.chance(50)).collect();
     let keys: Vec<Key> = (0..random.below(5)).map(|_| random.pick(&own)).collect();
     let filters = if random.chance(50) { filters(random, &own) } else { Filters::default() };
     let mut question = Question::count(subject, range(random, days), &filters).by(keys).adding(sums);
@@ -138,8 +99,8 @@ fn agree_on_installs(
     when: &str,
 ) -> Result<(), StoreError> {
     for _ in 0..6 {
-        let by = random.chance(60).then(|| random.pick(&INSTALL_KEYS));
-        let filters = if random.chance(60) { filters(random, &INSTALL_KEYS) } else { Filters::default() };
+        let by = random.chance(60).then(|| random.pick(&Key::ENV));
+        let filters = if random.chance(60) { filters(random, &Key::ENV) } else { Filters::default() };
         let mut windows: Vec<Range> = (0..random.below(6)).map(|_| range(random, days)).collect();
         windows.extend((0..7).map(|n| Range { from: TODAY - n - 6, to: TODAY - n }));
         let scanned = snapshot.active(&windows, by, &filters)?;
@@ -201,7 +162,7 @@ fn every_key_and_filter_of_every_subject_agrees() {
             .snapshot(|snapshot| {
                 let count = Question::count(subject, all, &Filters::default());
                 agree_on(snapshot, &count, "count");
-                let own: Vec<Key> = KEYS.into_iter().filter(|key| subject.has(*key)).collect();
+                let own: Vec<Key> = Key::ALL.into_iter().filter(|key| subject.has(*key)).collect();
                 for (first, second) in own.iter().flat_map(|a| own.iter().map(move |b| (*a, *b))) {
                     let mut question = count.clone().by([first, second]).with_installs();
                     question.durations = subject.has_duration();
@@ -209,7 +170,7 @@ fn every_key_and_filter_of_every_subject_agrees() {
                     let filters = Filters::default().with(second, values(second, &mut random));
                     agree_on(snapshot, &Question { filters, ..question }, "a key and a filter");
                 }
-                for sum in SUMS.into_iter().filter(|sum| subject.sums(*sum)) {
+                for sum in Sum::ALL.into_iter().filter(|sum| subject.sums(*sum)) {
                     agree_on(snapshot, &count.clone().by([Key::Version]).adding([sum]), "a sum");
                 }
                 agree_on(snapshot, &count.clone().by(own), "all keys");
