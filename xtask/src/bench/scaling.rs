@@ -16,10 +16,10 @@ pub(super) struct Options {
     #[arg(long, default_value_t = 20_000.0)]
     collector_rate: f64,
     /// Events a second that one core of the store takes, merges included.
-    #[arg(long, default_value_t = 40_000.0)]
+    #[arg(long, default_value_t = 36_000.0)]
     store_rate: f64,
     /// Bytes of an event in the store, after merges.
-    #[arg(long, default_value_t = 100.0)]
+    #[arg(long, default_value_t = 105.0)]
     store_bytes: f64,
     /// Bytes of an event in a spool.
     #[arg(long, default_value_t = 150.0)]
