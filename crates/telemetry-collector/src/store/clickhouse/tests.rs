@@ -67,7 +67,11 @@ fn a_day_is_answered_from_its_sums_until_it_is_touched() {
     // As long as that has not arrived, the day cannot be added up.
     pair.store.sum_all().unwrap();
     assert_eq!(unsummed(&pair), [(TODAY - 1, false)]);
-    pair.store.touch(&day, node, 0, 5).unwrap();
+    // What is done for a collector that never comes back.
+    let given_up = format!(
+        "INSERT INTO touched SELECT day, node, 0, max(begun) FROM touched WHERE node = '{node}' GROUP BY day, node"
+    );
+    pair.store.execute(&given_up).unwrap();
     assert_eq!(unsummed(&pair), [(TODAY - 1, true)]);
     assert_eq!(calls(&pair), before);
     // What no event stands for does not stay.
