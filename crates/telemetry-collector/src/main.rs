@@ -11,7 +11,8 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use clap::{Parser, Subcommand};
+use clap::error::ErrorKind;
+use clap::{CommandFactory as _, Parser, Subcommand};
 use telemetry_collector::{
     AddressError, CatalogueDoc, DEFAULT_MIN_FREE, DEFAULT_RAW_DAYS, SecretFileError, Server, Settings,
     StartError, clickhouse_ddl, docker_agent,
@@ -80,6 +81,12 @@ fn main() -> ExitCode {
     debug_assert_eq!(size::parse("512MiB"), Ok(DEFAULT_MIN_FREE));
     let result = match Cli::parse().command {
         Command::Serve { store, .. } if store.print_ddl => return print_ddl(),
+        Command::Serve { store, .. } if store.lacks_address() => Cli::command()
+            .error(
+                ErrorKind::MissingRequiredArgument,
+                "--store-password-file is for a shared store: give its address with --store",
+            )
+            .exit(),
         Command::Serve { listen, data, min_free, catalogue, raw_days, access, store } => {
             settings(listen, data, min_free, &catalogue, &access).and_then(|mut settings| {
                 settings.raw_days = raw_days;

@@ -101,7 +101,7 @@ impl DataFolder {
 pub fn forget_in(store: &SharedStore, id: Uuid) -> Result<Option<Forgotten>, MaintenanceError> {
     with_runtime(|runtime| {
         let store = ClickHouse::new(&store.address, store.timeout, runtime);
-        store.prepare()??;
+        store.find()??;
         Ok(store.forget(id)?)
     })
 }

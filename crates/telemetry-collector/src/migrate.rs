@@ -107,6 +107,13 @@ impl Migration {
             Some(shipment) => shipment.towards(store.name()),
             None => Shipment::new(Role::Store, store.name()),
         };
+        let is_begun = shipment.shipped > 0 || shipment.planned.is_some();
+        if !is_begun && store.read(|view: &mut dyn View| view.span())?.is_some() {
+            return Err(MigrateError::Differs(format!(
+                "{} has events already; nothing was copied\n  choose a database without any",
+                store.name()
+            )));
+        }
         let writer = Mutex::new(Some(Writer::open(Arc::clone(&folder), 0).map_err(MigrateError::from)?));
         let reader = Reader::new(folder);
         let writer = Arc::new(writer);

@@ -46,6 +46,8 @@ pub struct SharedStore {
     pub batch_rows: u32,
     /// or when its oldest one is so old.
     pub batch_age: Duration,
+    /// Whether the database that a spool is for has this address now, so that what waits for the old one goes here.
+    pub moved: bool,
     /// How long one request to the database may take, and how long a client is kept waiting for [`Ack::Store`].
     pub timeout: Duration,
 }
@@ -60,6 +62,7 @@ impl SharedStore {
             spool_max: DEFAULT_SPOOL_MAX,
             batch_rows: DEFAULT_BATCH_ROWS,
             batch_age: DEFAULT_BATCH_AGE,
+            moved: false,
             timeout: DEFAULT_STORE_TIMEOUT,
         }
     }

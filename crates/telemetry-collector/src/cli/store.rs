@@ -56,7 +56,7 @@ pub(crate) struct StoreArgs {
     #[arg(long, value_enum, default_value_t = AckWhen::Spool, requires = "store")]
     ack: AckWhen,
     /// Size of the data folder from which on nothing is taken, because the store does not take it off.
-    #[arg(long, value_name = "SIZE", default_value = "4GiB", value_parser = size::parse, requires = "store")]
+    #[arg(long, value_name = "SIZE", default_value = "4GiB", value_parser = spool_size, requires = "store")]
     spool_max: u64,
     /// Events that are shipped together.
     #[arg(long, value_name = "N", default_value_t = DEFAULT_BATCH_ROWS, requires = "store",
@@ -66,11 +66,19 @@ pub(crate) struct StoreArgs {
     #[arg(long, value_name = "MS", default_value_t = 2_000, requires = "store",
         value_parser = clap::value_parser!(u64).range(10..=600_000))]
     batch_ms: u64,
+    /// The database that the data folder is the spool of has this address now: what waits for the old one goes here.
+    #[arg(long, requires = "store")]
+    store_moved: bool,
     #[command(flatten)]
     reach: ReachArgs,
 }
 
 impl StoreArgs {
+    /// Whether there is a password, but no address.
+    pub(crate) fn lacks_address(&self) -> bool {
+        self.store.is_none() && self.reach.store_password_file.is_some()
+    }
+
     /// The shared store, if there is one.
     pub(crate) fn shared(&self) -> Result<Option<SharedStore>, AddressError> {
         let Some(address) = &self.store else { return Ok(None) };
@@ -80,9 +88,19 @@ impl StoreArgs {
             AckWhen::Store => Ack::Store,
         };
         store.spool_max = self.spool_max;
+        store.moved = self.store_moved;
         store.batch_rows = self.batch_events;
         store.batch_age = Duration::from_millis(self.batch_ms);
         Ok(Some(store))
+    }
+}
+
+/// A spool without room for a request would take nothing, ever.
+fn spool_size(text: &str) -> Result<u64, String> {
+    const LEAST: u64 = 1 << 20;
+    match size::parse(text)? {
+        bytes if bytes < LEAST => Err("a spool has at least 1MiB".to_owned()),
+        bytes => Ok(bytes),
     }
 }
 

@@ -84,12 +84,6 @@ async fn of_shipping(text: &mut Exposition, app: &App, shared: &Shared) {
             count(&progress.unmerged),
         ),
         (
-            "store_unsummed_days",
-            "gauge",
-            "Days that were touched since they were added up; answers read their events.",
-            count(&progress.unsummed_days),
-        ),
-        (
             "summed_days_total",
             "counter",
             "Days that this collector added up, since the start.",
@@ -98,6 +92,11 @@ async fn of_shipping(text: &mut Exposition, app: &App, shared: &Shared) {
         ("spool_max_bytes", "gauge", "Bytes from which on nothing is taken.", settings.spool_max),
     ] {
         text.single(name, kind, help, value);
+    }
+    let unsummed_days = count(&progress.unsummed_days);
+    if unsummed_days != u64::MAX {
+        let help = "Days that were touched since they were added up; answers read their events. Missing when unknown.";
+        text.single("store_unsummed_days", "gauge", help, unsummed_days);
     }
     let lag = progress.lag().as_secs_f64();
     text.single("ship_lag_seconds", "gauge", "How long the oldest event in the spool has been waiting.", lag);

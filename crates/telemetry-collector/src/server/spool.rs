@@ -5,6 +5,7 @@ use std::sync::Arc;
 use tokio::runtime::Handle;
 
 use crate::ingest::queue::Queue;
+use crate::report;
 use crate::settings::{Settings, SharedStore};
 use crate::store::clickhouse::ClickHouse;
 use crate::store::shipment::{Role, Shipment};
@@ -43,8 +44,23 @@ pub(super) async fn claim(folder: &Folder, settings: &Settings) -> Result<Option
     };
     let target = shared.address.to_string();
     let shipment = match known {
-        Some(shipment) if shipment.role == Role::Spool => shipment.towards(&target),
-        None if folder.is_empty().map_err(unreadable)? => Shipment::new(Role::Spool, &target),
+        Some(shipment) if shipment.role == Role::Spool && shipment.target == target => shipment,
+        Some(shipment) if shipment.role == Role::Spool => {
+            let waiting = folder.has_more_than(shipment.shipped).map_err(unreadable)?;
+            if waiting && !shared.moved {
+                let old = &shipment.target;
+                return Err(OpenError {
+                    message: format!("events in the data folder {shown} wait to be shipped to {old}"),
+                    hint: format!(
+                        "start with --store {old} until they have arrived, or choose another folder with --data; if that \
+                         database has a new address, add --store-moved"
+                    ),
+                });
+            }
+            report::line(&format!("the spool of {} ships to {target} from now on", shipment.target));
+            shipment.moved_to(&target)
+        }
+        None if !folder.has_more_than(0).map_err(unreadable)? => Shipment::new(Role::Spool, &target),
         _ => {
             return Err(OpenError {
                 message: format!("the data folder {shown} has events of its own; a spool would remove them"),

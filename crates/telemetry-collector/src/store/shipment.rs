@@ -126,6 +126,12 @@ impl Shipment {
         }
     }
 
+    /// The same folder, for a target that takes the place of the one before: what is under way goes on, and only names,
+    /// which may not be there, are told again.
+    pub(crate) fn moved_to(self, target: &str) -> Self {
+        Self { target: target.to_owned(), names: 0, ..self }
+    }
+
     /// Settles the next batch: `rows` events, the last of them at row `to`, at a time.
     ///
     /// Places leave room for 4,096 events a millisecond; a batch that needs more pushes the next one back.
@@ -173,5 +179,8 @@ mod tests {
         assert_eq!(shipment.clone().towards("a"), shipment);
         let other = shipment.clone().towards("b");
         assert_eq!((other.node, other.shipped, other.next_place), (shipment.node, 0, 0));
+        let moved = shipment.clone().moved_to("b");
+        assert_eq!((moved.node, moved.shipped, moved.next_place), (shipment.node, 10, shipment.next_place));
+        assert_eq!((moved.target.as_str(), moved.names), ("b", 0));
     }
 }

@@ -58,7 +58,7 @@ pub(crate) struct Progress {
     pub(crate) repeated: AtomicU64,
     /// Rows in the store, of the last two days, that repeat another one and were not merged yet.
     pub(crate) unmerged: AtomicU64,
-    /// Days that were touched since they were added up, see [`super::summing`].
+    /// Days that were touched since they were added up, see [`super::summing`]; [`u64::MAX`] when that is not known.
     pub(crate) unsummed_days: AtomicU64,
     /// Days that this collector has added up.
     pub(crate) summed_days: AtomicU64,
@@ -77,7 +77,7 @@ impl Progress {
             failures: AtomicU64::default(),
             repeated: AtomicU64::default(),
             unmerged: AtomicU64::default(),
-            unsummed_days: AtomicU64::default(),
+            unsummed_days: AtomicU64::new(u64::MAX),
             summed_days: AtomicU64::default(),
             began: Instant::now(),
             oldest_ms: AtomicU64::default(),
@@ -253,7 +253,7 @@ impl Course {
             match result {
                 Ok(()) => {
                     if trouble.take().is_some() {
-                        report::line("events are shipped again");
+                        report::line("the store can be used again");
                     }
                     (pause, wait) = (PAUSE_MIN, tick);
                 }
@@ -261,7 +261,7 @@ impl Course {
                     self.shipping.progress.failures.fetch_add(1, Relaxed);
                     let text = error.to_string();
                     if trouble.as_ref() != Some(&text) {
-                        report::line(&format!("events wait in the spool: {text}"));
+                        report::line(&format!("the store cannot be used, events wait in the spool: {text}"));
                         trouble = Some(text);
                     }
                     // Collectors that failed together do not come back together.
@@ -273,13 +273,15 @@ impl Course {
         }
         // What is there at an orderly end goes now, if it can; it is safe either way, and a store that is away is not
         // waited for.
-        if self.again {
-            return;
-        }
-        if let Err(error) =
-            self.look().and_then(|()| self.ship_all(stopped, false)).and_then(|()| self.tell())
+        if !self.again
+            && let Err(error) =
+                self.look().and_then(|()| self.ship_all(stopped, false)).and_then(|()| self.tell())
         {
-            report::line(&format!("some events stay in the spool until the next start: {error}"));
+            report::line(&format!("the store cannot be used: {error}"));
+        }
+        let waiting = self.shipping.reader.last_row().map_or(0, |last| last - self.shipment.shipped);
+        if waiting > 0 {
+            report::line(&format!("{waiting} events stay in the data folder until it is started with again"));
         }
     }
 

@@ -77,6 +77,7 @@ impl Course {
             wait = look;
             // A store that takes nothing is told of elsewhere.
             if !self.summing.progress.is_up() {
+                self.summing.progress.unsummed_days.store(u64::MAX, Relaxed);
                 continue;
             }
             let began = Instant::now();
@@ -85,15 +86,18 @@ impl Course {
                 Ok(false) => {}
                 Err(_) if self.is_stopped_within(Duration::ZERO) => return,
                 Err(error) => {
+                    self.summing.progress.unsummed_days.store(u64::MAX, Relaxed);
                     let text = error.to_string();
                     if trouble.as_ref() != Some(&text) {
-                        report::line(&format!("days are not added up, answers read their events: {text}"));
+                        report::line(&format!("days are not added up: {text}"));
                         trouble = Some(text);
                     }
                     continue;
                 }
             }
-            trouble = None;
+            if trouble.take().is_some() {
+                report::line("days are added up again");
+            }
         }
     }
 

@@ -91,7 +91,7 @@ fn files_can_be_brought_to_a_running_collector_but_not_into_its_folder() {
     let data = collector.folder.path().to_str().unwrap();
     let (code, _, stderr) = texts(&run(&["ingest", &file, "--data", data]));
     assert_eq!(code, 1);
-    assert!(stderr.contains("another collector"), "{stderr}");
+    assert!(stderr.contains("another telemetry-collector"), "{stderr}");
     let (code, stdout, stderr) = texts(&run(&["ingest", &file, "--to", &collector.url("/")]));
     assert_eq!((code, stdout.as_str()), (1, "5 taken, 1 were there already, 3 refused\n"), "{stderr}");
     assert!(stderr.contains(":3: bad_name: tool_name"), "{stderr}");

@@ -144,7 +144,7 @@ fn a_second_collector_on_the_same_folder_is_refused() {
     let (code, stderr) = serve("127.0.0.1:0", collector.folder.path());
     assert_eq!(code, 1);
     assert!(
-        stderr.contains("another collector") && stderr.contains(&std::process::id().to_string()),
+        stderr.contains("another telemetry-collector") && stderr.contains(&std::process::id().to_string()),
         "{stderr}"
     );
     assert!(stderr.contains("--data"), "{stderr}");

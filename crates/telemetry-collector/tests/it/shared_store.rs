@@ -1,7 +1,7 @@
 //! Collectors that share a store: every event once, whatever happens to collectors, network and store.
 
-use std::io::{Read, Write};
-use std::net::TcpListener;
+mod refusals;
+
 use std::path::Path;
 use std::process::Command;
 use std::sync::Mutex;
@@ -16,7 +16,7 @@ use crate::engine::Engine;
 use crate::harness::{
     Collector, PATIENCE, command, envelope, get, id, post, record, session_end, session_start, token, tool,
 };
-use crate::process::{Process, program, run, wait};
+use crate::process::{Process, program, wait};
 use crate::proxy::Proxy;
 
 /// How many events the test with everything breaking has; `SHARED_EVENTS` says otherwise.
@@ -280,91 +280,6 @@ fn an_acknowledgement_may_wait_for_the_store() {
         let end = numbers.end;
         assert_eq!(post(&track, "application/json", body(numbers, at).as_bytes()).tally(), tally);
         assert_eq!(count(&engine, "SELECT count() FROM event FINAL"), end);
-    }
-}
-
-/// A folder is a store or a spool, and is not taken for the other.
-#[test]
-fn a_folder_with_events_of_its_own_is_no_spool() {
-    let Some(engine) = Engine::start() else { return };
-    let folder = tempfile::tempdir().unwrap();
-    let collector = Process::start(folder.path());
-    let track = format!("{}/events/v1/track", collector.url);
-    assert_eq!(post(&track, "application/json", body(0..5, now()).as_bytes()).tally(), (5, 0, 0));
-    drop(collector);
-    let data = folder.path().to_str().unwrap();
-    let store = engine.database("shared");
-    let (code, stderr) = run(&["serve", "--listen", "127.0.0.1:0", "--data", data, "--store", &store]);
-    assert_eq!(code, 1);
-    assert!(stderr.contains("telemetry-collector migrate --from"), "{stderr}");
-    let spool = tempfile::tempdir().unwrap();
-    drop(serve(spool.path(), &store, &[]));
-    let (code, stderr) = run(&["serve", "--listen", "127.0.0.1:0", "--data", spool.path().to_str().unwrap()]);
-    assert_eq!(code, 1);
-    assert!(stderr.contains(&format!("is the spool of {store}")), "{stderr}");
-}
-
-/// What cannot work is said at the start, with the way out.
-#[test]
-fn a_store_that_does_not_fit_is_refused_at_the_start() {
-    let folder = tempfile::tempdir().unwrap();
-    let data = folder.path().to_str().unwrap();
-    let serve = |store: &str| run(&["serve", "--listen", "127.0.0.1:0", "--data", data, "--store", store]);
-    let (code, stderr) = serve("clickhouse://me:secret@127.0.0.1/t");
-    assert_eq!(code, 2);
-    assert!(stderr.contains("--store-password-file"), "{stderr}");
-    let Some(engine) = Engine::start() else { return };
-    post(
-        &format!("http://{}/?database=other", engine.host),
-        "text/plain",
-        b"CREATE TABLE event (a Int8) ENGINE = Memory",
-    );
-    let (code, stderr) = serve(&engine.database("other"));
-    assert_eq!(code, 1);
-    assert!(stderr.contains("has no column event LowCardinality(String)"), "{stderr}");
-    assert!(stderr.contains("--print-ddl"), "{stderr}");
-}
-
-/// A server that answers every request alike.
-fn server_that_says(status: &str, body: &'static str) -> String {
-    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-    let address = listener.local_addr().unwrap();
-    let head = format!("HTTP/1.1 {status}\r\nconnection: close\r\ncontent-length: {}\r\n\r\n", body.len());
-    std::thread::spawn(move || {
-        for stream in listener.incoming() {
-            let mut stream = stream.unwrap();
-            let mut request = [0; 4096];
-            let _ = stream.read(&mut request);
-            let _ = stream.write_all(format!("{head}{body}").as_bytes());
-        }
-    });
-    address.to_string()
-}
-
-/// A server that was reached and lets nobody in is named at the start, with what it said and the way in.
-#[test]
-fn a_server_that_lets_nobody_in_is_named_at_the_start() {
-    for (status, body, says, hint) in [
-        ("200 OK", "18.16.1\n", "ClickHouse 18.16.1 at", "use 26.9 or newer"),
-        (
-            "403 Forbidden",
-            "Code: 516. DB::Exception: me: Authentication failed: password is incorrect. (AUTHENTICATION_FAILED)\n",
-            "refuses: Code: 516. DB::Exception: me: Authentication failed",
-            "--store-password-file",
-        ),
-        (
-            "404 Not Found",
-            "Code: 81. DB::Exception: Database t does not exist. (UNKNOWN_DATABASE)\n",
-            "refuses: Code: 81. DB::Exception: Database t does not exist",
-            "create the database",
-        ),
-    ] {
-        let folder = tempfile::tempdir().unwrap();
-        let data = folder.path().to_str().unwrap();
-        let store = format!("clickhouse://me@{}/t", server_that_says(status, body));
-        let (code, stderr) = run(&["serve", "--listen", "127.0.0.1:0", "--data", data, "--store", &store]);
-        assert_eq!(code, 1, "{stderr}");
-        assert!(stderr.contains(says) && stderr.contains(hint), "{stderr}");
     }
 }
 

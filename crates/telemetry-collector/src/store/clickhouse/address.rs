@@ -36,8 +36,11 @@ pub enum AddressError {
     /// The database's name would have to be quoted.
     #[error("{0:?} is not a database: letters, digits and underscores, not beginning with a digit")]
     Database(String),
+    /// It names no database.
+    #[error("name a database of its own behind the address: clickhouse://USER@HOST:PORT/DATABASE")]
+    NoDatabase,
     /// The password file cannot be read.
-    #[error("the password file {} cannot be read: {problem}", file.display())]
+    #[error("the password file {} cannot be used: {problem}", file.display())]
     PasswordFile {
         /// The file.
         file: PathBuf,
@@ -66,7 +69,9 @@ impl FromStr for ClickHouseAddress {
         }
         let port = if encrypted { HTTPS_PORT } else { HTTP_PORT };
         let hosts = hosts.split(',').map(|host| with_port(host, port)).collect::<Result<_, _>>()?;
-        let database = if database.is_empty() { "default" } else { database };
+        if database.is_empty() {
+            return Err(AddressError::NoDatabase);
+        }
         let is_word = |c: char| c.is_ascii_alphanumeric() || c == '_';
         if !database.chars().all(is_word) || database.starts_with(|c: char| c.is_ascii_digit()) {
             return Err(AddressError::Database(database.to_owned()));
@@ -103,7 +108,7 @@ impl ClickHouseAddress {
         let text = std::fs::read_to_string(file).map_err(|error| failed(error.to_string()))?;
         let line = text.lines().next().unwrap_or_default().trim();
         if line.is_empty() {
-            return Err(failed("its first line is empty".to_owned()));
+            return Err(failed("its first line, the password, is empty".to_owned()));
         }
         self.password = Some(line.to_owned());
         Ok(self)
@@ -154,7 +159,7 @@ mod tests {
 
     #[test]
     fn addresses_have_defaults_and_may_name_several_hosts() {
-        assert_eq!(shown("clickhouse://h"), "clickhouse://h:8123/default http://h:8123");
+        assert_eq!(shown("clickhouse://h/t"), "clickhouse://h:8123/t http://h:8123");
         assert_eq!(
             shown("clickhouses://me@a,[::1]:1/t_1"),
             "clickhouses://a:8443,[::1]:1/t_1 https://a:8443 https://[::1]:1"
@@ -170,6 +175,8 @@ mod tests {
             ("clickhouse:///t", "\"\" is not a host"),
             ("clickhouse://h:x/t", "\"h:x\" is not a host"),
             ("clickhouse://a b/t", "\"a b\" is not a host"),
+            ("clickhouse://h", "name a database of its own"),
+            ("clickhouse://h/", "name a database of its own"),
             ("clickhouse://h/a-b", "\"a-b\" is not a database"),
             ("clickhouse://h/1a", "\"1a\" is not a database"),
         ] {

@@ -26,7 +26,7 @@ pub(super) enum Trouble {
     /// A server understood it and says no.
     Refused {
         /// ClickHouse's number for the reason.
-        code: Option<u32>,
+        code: u32,
         /// What it said, in its own words.
         text: String,
     },
@@ -181,6 +181,9 @@ impl ClickHouse {
                 Err(_) => problem = format!("no answer within {} s", limit.as_secs_f32()),
             }
         }
+        if problem.ends_with("channel closed") {
+            "it closed the connection".clone_into(&mut problem);
+        }
         // What a TLS client makes of a plain answer.
         if problem.contains("InvalidContentType") {
             problem.push_str(" (no HTTPS is spoken at this port)");
@@ -190,7 +193,7 @@ impl ClickHouse {
 
     pub(super) fn error(&self, trouble: Trouble) -> StoreError {
         match trouble {
-            Trouble::Refused { code: Some(TIMEOUT_EXCEEDED), .. } => {
+            Trouble::Refused { code: TIMEOUT_EXCEEDED, .. } => {
                 StoreError::TooSlow { seconds: READ_LIMIT.as_secs() }
             }
             Trouble::Refused { text: problem, .. } | Trouble::Failed(problem) => {
@@ -203,11 +206,17 @@ impl ClickHouse {
 const TIMEOUT_EXCEEDED: u32 = 159;
 
 fn refused(text: &str) -> Trouble {
-    let code = text.split_once("Code: ").and_then(|(_, rest)| {
+    let code: Option<u32> = text.split_once("Code: ").and_then(|(_, rest)| {
         let digits = rest.split(|c: char| !c.is_ascii_digit()).next();
         digits?.parse().ok()
     });
-    Trouble::Refused { code, text: text.lines().next().unwrap_or_default().to_owned() }
+    match code {
+        Some(code) => Trouble::Refused { code, text: text.lines().next().unwrap_or_default().to_owned() },
+        None => {
+            let begins: String = text.trim_start().chars().take_while(|c| !c.is_control()).take(40).collect();
+            Trouble::Failed(format!("what answers there is no ClickHouse: {begins}…"))
+        }
+    }
 }
 
 async fn execute(client: &Client, sql: &str) -> Result<(), Error> {

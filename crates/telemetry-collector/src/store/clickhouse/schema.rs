@@ -318,9 +318,33 @@ impl ClickHouse {
     ///
     /// `Ok(Err(_))` when nobody could be asked: what is wrong with the server is not known then.
     pub(crate) fn prepare(&self) -> Result<Result<(), StoreError>, OpenError> {
+        self.look(|table| {
+            self.execute(&table.create()).map_err(|error| {
+                refused(
+                    format!("cannot create the table {} in {}: {error}", table.name, self.name()),
+                    "grant CREATE TABLE, or have what `telemetry-collector serve --print-ddl` prints applied by hand",
+                )
+            })
+        })
+    }
+
+    /// The same, but creates nothing: where tables are missing, there is no store.
+    pub(crate) fn find(&self) -> Result<Result<(), StoreError>, OpenError> {
+        self.look(|table| {
+            Err(refused(
+                format!("{} has no table {}: no collector ships there", self.name(), table.name),
+                "check the database behind the last / of the address",
+            ))
+        })
+    }
+
+    fn look(
+        &self,
+        missing: impl Fn(&Table) -> Result<(), OpenError>,
+    ) -> Result<Result<(), StoreError>, OpenError> {
         let version = match self.version() {
             Ok(version) => version,
-            Err(Trouble::Refused { code: Some(code), text }) if let Some(hint) = way_in(code) => {
+            Err(Trouble::Refused { code, text }) if let Some(hint) = way_in(code) => {
                 return Err(refused(format!("{} refuses: {text}", self.name()), hint));
             }
             Err(trouble) => return Ok(Err(self.error(trouble))),
@@ -341,14 +365,7 @@ impl ClickHouse {
         for table in &TABLES {
             match found.get(table.name) {
                 Some(columns) => check(table, columns, self.name())?,
-                None => {
-                    if let Err(error) = self.execute(&table.create()) {
-                        return Err(refused(
-                            format!("cannot create the table {} in {}: {error}", table.name, self.name()),
-                            "grant CREATE TABLE, or have what `telemetry-collector serve --print-ddl` prints applied by hand",
-                        ));
-                    }
-                }
+                None => missing(table)?,
             }
         }
         Ok(Ok(()))

@@ -42,7 +42,7 @@ impl Folder {
                 let who =
                     if pid.trim().is_empty() { String::new() } else { format!(" (process {})", pid.trim()) };
                 return Err(OpenError {
-                    message: format!("another collector{who} is using the data folder {shown}"),
+                    message: format!("another telemetry-collector{who} is using the data folder {shown}"),
                     hint: "stop it, or give this one its own folder with --data".to_owned(),
                 });
             }

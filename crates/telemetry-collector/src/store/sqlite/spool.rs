@@ -47,9 +47,9 @@ impl Folder {
         }
     }
 
-    /// Whether there is no event in the folder.
-    pub(crate) fn is_empty(&self) -> Result<bool, StoreError> {
-        self.reader().and_then(|conn| last_row(&conn)).map(|last| last == 0).map_err(failed)
+    /// Whether there are events after a row.
+    pub(crate) fn has_more_than(&self, row: i64) -> Result<bool, StoreError> {
+        self.reader().and_then(|conn| last_row(&conn)).map(|last| last > row).map_err(failed)
     }
 }
 
