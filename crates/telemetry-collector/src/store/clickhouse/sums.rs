@@ -1,6 +1,6 @@
 //! Days added up: most questions are answered from some thousand sums of a day instead of from its events.
 //!
-//! Sums are never added to: what would then count a repetition twice. They are made from a day's events as `FINAL` shows
+//! Nothing is added to a sum, because a repetition would count twice. Sums are made from a day's events as `FINAL` shows
 //! them, all at once, and count as the day's sums only until something touches the day again:
 //!
 //! - Before a batch is inserted, the collector writes down for each of its days that it has *begun*, and afterwards that
